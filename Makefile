@@ -1,0 +1,10 @@
+# The launcher's commands under the same names, for fingers that type `make`. Options go into ARGS:
+#   make test ARGS="--lesson 06"
+PYTHON ?= python3
+
+.PHONY: help lab test build doctor bench
+help:
+	@$(PYTHON) course.py --help
+
+lab test build doctor bench:
+	@$(PYTHON) course.py $@ $(ARGS)

@@ -1,0 +1,314 @@
+"""The benchmarks' table: the lessons' own code against the field's libraries, as ratios within one run.
+
+`python3 course.py bench` prints it. `--quick` takes small cases and few repeats, `--notebooks` executes every solution
+anew, `--json` prints the rows for a program. Own code and peer take turns, so both meet the same machine; a row shows
+medians of CPU time on one thread, and is made only after both gave the same numbers. Tests never assert a time.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HF_HUB_OFFLINE="1", TQDM_DISABLE="1")
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from types import ModuleType
+
+import torch
+
+from tinyfrontier.authoring import definitions, find_lessons, read_lesson
+from tinyfrontier.authoring.kernels import CPU_SECONDS_WANTED, PEAK_MIB_LIMIT, Cost, execute
+from tinyfrontier.authoring.lessons import ROOT, Lesson
+from tinyfrontier.authoring.notebooks import to_notebook
+
+TOLERANCE = 1e-4  # float32 sums in another order; an own version that is further off is another function
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table: what ours and the peer's took in `unit`, and how often the peer's fits into ours."""
+
+    name: str
+    case: str
+    peer: str
+    own: float
+    other: float
+    unit: str = "ms"
+
+    @property
+    def ratio(self) -> float:
+        """Own over peer: above 1 ours is slower or larger."""
+        return self.own / self.other
+
+
+@dataclass
+class Effort:
+    """How much to spend: pairs of measurements a row, and the least CPU seconds of one measurement."""
+
+    repeats: int
+    seconds: float
+    quick: bool
+    skipped: list[str] = field(default_factory=list)
+
+
+def cpu_seconds(function: Callable[[], object], calls: int) -> float:
+    """Mean CPU seconds of a call."""
+    began = time.process_time()
+    for _ in range(calls):
+        function()
+    return (time.process_time() - began) / calls
+
+
+def race(own: Callable[[], object], other: Callable[[], object], effort: Effort) -> tuple[float, float]:
+    """Median milliseconds of both, measured in turns: own first in one round, the peer first in the next."""
+    once = max(cpu_seconds(own, 2), cpu_seconds(other, 2), 1e-7)  # and both are warm now
+    calls = max(1, math.ceil(effort.seconds / once))
+    took: dict[Callable, list[float]] = {own: [], other: []}
+    for turn in range(effort.repeats):
+        for function in (own, other) if turn % 2 == 0 else (other, own):
+            took[function].append(cpu_seconds(function, calls))
+    return 1000 * statistics.median(took[own]), 1000 * statistics.median(took[other])
+
+
+def must_agree(name: str, own: torch.Tensor, other: torch.Tensor) -> None:
+    """Stop the benchmark where the two sides compute different things.
+
+    Raises:
+        AssertionError: if they differ by more than rounding does.
+    """
+    difference = (own - other).abs().max().item()
+    if not difference <= TOLERANCE * max(1.0, other.abs().max().item()):
+        raise AssertionError(f"{name}: ours and the library's differ by {difference:.2g}, so their times mean nothing")
+
+
+def code_of(lesson: int, effort: Effort) -> ModuleType | None:
+    """What a lesson defines; None, with a note below the table, while it is not written."""
+    try:
+        return definitions(lesson)
+    except ValueError as error:
+        effort.skipped.append(f"lesson {lesson:02d} is left out: {error}")
+        return None
+
+
+def training(function: Callable[..., torch.Tensor], leaves: list[torch.Tensor]) -> Callable[[], object]:
+    """A forward and a backward pass, with gradients for all leaves."""
+    return lambda: torch.autograd.grad(function(*leaves).square().mean(), leaves)
+
+
+def attention_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 01's three lines against PyTorch's fused attention."""
+    code = code_of(1, effort)
+    if code is None:
+        return
+    own, other = code.attention, torch.nn.functional.scaled_dot_product_attention
+    for tokens in (32, 128) if effort.quick else (64, 256, 1024):
+        torch.manual_seed(0)
+        leaves = [torch.randn(1, 4, tokens, 32, requires_grad=True) for _ in range(3)]
+        fixed = [leaf.detach() for leaf in leaves]
+        must_agree("attention", own(*fixed), other(*fixed))
+        for kind, pair in (
+            ("forward", (lambda x=fixed: own(*x), lambda x=fixed: other(*x))),
+            ("forward + backward", (training(own, leaves), training(other, leaves))),
+        ):
+            case = f"{tokens} tokens, 4 heads of 32, {kind}"
+            yield Row("attention (01)", case, "torch, scaled_dot_product_attention", *race(*pair, effort))
+
+
+def mixture_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 06's sorted dispatch against the block that transformers runs for Mixtral, with the same weights."""
+    code = code_of(6, effort)
+    if code is None:
+        return
+    for tokens, width, hidden in ((64, 32, 64),) if effort.quick else ((256, 64, 128), (2048, 128, 256)):
+        torch.manual_seed(0)
+        shapes = (8, width), (8, 2 * hidden, width), (8, width, hidden)
+        weights = [torch.randn(*shape) / shape[-1] ** 0.5 for shape in shapes]
+        block = code.mixtral_block(*weights, k=2)
+        x = torch.randn(tokens, width)
+        leaves = [weight.clone().requires_grad_() for weight in weights]
+        theirs = [
+            dict(block.named_parameters())[name]
+            for name in ("gate.weight", "experts.gate_up_proj", "experts.down_proj")
+        ]
+
+        def own(router, gate_up, down, x=x):
+            return code.sorted_moe(x, *code.route(x @ router.T, 2), gate_up, down)
+
+        def other(*_, block=block, x=x):
+            return block(x[None])[0]
+
+        def without_gradients(function, leaves=leaves):
+            with torch.no_grad():
+                return function(*leaves)
+
+        must_agree("mixture of experts", without_gradients(own), without_gradients(other))
+        for kind, pair in (
+            ("forward", (lambda f=own: without_gradients(f), lambda f=other: without_gradients(f))),
+            ("forward + backward", (training(own, leaves), training(other, theirs))),
+        ):
+            case = f"{tokens} tokens, width {width}, 8 experts, 2 used, {kind}"
+            yield Row("mixture of experts (06)", case, "transformers, MixtralSparseMoeBlock", *race(*pair, effort))
+
+
+def diffusion_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 15's training step: its noise schedule against diffusers' scheduler, then its U-Net against diffusers'."""
+    code = code_of(15, effort)
+    if code is None:
+        return
+    from diffusers import DDPMScheduler, UNet2DModel
+
+    scheduler = DDPMScheduler(num_train_timesteps=code.STEPS, trained_betas=code.BETAS.tolist())
+    draw = torch.Generator().manual_seed(0)
+    count = 8 if effort.quick else 64  # the lesson's batch
+    images = torch.rand(count, 1, 8, 8, generator=draw)
+    labels = torch.randint(10, (count,), generator=draw)
+
+    def loss_by_scheduler(predict, images, generator):
+        t = torch.randint(scheduler.config.num_train_timesteps, (len(images),), generator=generator)
+        noise = torch.randn(images.shape, generator=generator)
+        return torch.nn.functional.mse_loss(predict(scheduler.add_noise(images, noise, t), t), noise)
+
+    torch.manual_seed(0)
+    library = UNet2DModel(
+        sample_size=8,
+        in_channels=1,
+        out_channels=1,
+        layers_per_block=1,
+        block_out_channels=(16, 32),
+        down_block_types=("DownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "UpBlock2D"),
+        mid_block_type=None,
+        norm_num_groups=4,
+        num_class_embeds=11,
+    )
+
+    def by_lesson(model):
+        return lambda noisy, t: model(noisy, t, labels)
+
+    def by_library(noisy, t):
+        return library(noisy, t, class_labels=labels, return_dict=False)[0]
+
+    def step(model, loss, predict):
+        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+        generator = torch.Generator().manual_seed(0)
+
+        def once():
+            optimiser.zero_grad(set_to_none=True)
+            loss(predict, images, generator).backward()
+            optimiser.step()
+
+        return once
+
+    first, second = code.UNet(), code.UNet()
+    second.load_state_dict(first.state_dict())
+    with torch.no_grad():
+        losses = [
+            loss(by_lesson(first), images, torch.Generator().manual_seed(1))
+            for loss in (code.noise_loss, loss_by_scheduler)
+        ]
+    must_agree("diffusion loss", *losses)
+    own = step(first, code.noise_loss, by_lesson(first))
+    case = f"{count} digits, forward + backward + AdamW"
+    same = step(second, loss_by_scheduler, by_lesson(second))
+    yield Row("diffusion, training step (15)", case, "the same U-Net, diffusers' scheduler", *race(own, same, effort))
+    theirs = step(library, loss_by_scheduler, by_library)
+    yield Row("diffusion, training step (15)", case, "diffusers, UNet2DModel of like size", *race(own, theirs, effort))
+
+
+def import_row(effort: Effort) -> Iterator[Row]:
+    """Starting Python and importing the package, against starting Python alone; wall time of the process."""
+    took: dict[str, list[float]] = {"import tinyfrontier": [], "pass": []}
+    for _ in range(3 if effort.quick else 5):
+        for code in took:
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            took[code].append(1000 * (time.perf_counter() - began))
+    own, other = (statistics.median(times) for times in took.values())
+    yield Row("import tinyfrontier", "a new process, wall time", "python -c pass", own, other)
+
+
+def cost_rows(lesson: Lesson, cost: Cost, source: str) -> list[Row]:
+    """A notebook's cost against what the course allows itself."""
+    return [
+        Row(lesson.stem, source, "CPU time wanted", cost.cpu_seconds, CPU_SECONDS_WANTED, "s"),
+        Row(lesson.stem, source, "peak memory allowed", cost.peak_mib, PEAK_MIB_LIMIT, "MiB"),
+    ]
+
+
+def notebook_rows(effort: Effort, anew: bool) -> Iterator[Row]:
+    """Every lesson's whole notebook: the cost that the last build wrote down, and if asked for, measured anew."""
+    for path in find_lessons():
+        try:
+            lesson = read_lesson(path)
+        except ValueError as error:
+            effort.skipped.append(f"{path.stem} is left out: {str(error).splitlines()[0]}")
+            continue
+        budget = lesson.front["budget"]
+        if budget["cpu_seconds"] > 0:
+            yield from cost_rows(lesson, Cost(budget["cpu_seconds"], budget["peak_mib"]), "last build")
+        else:
+            effort.skipped.append(f"{lesson.stem} has not been built yet, so its cost is not known")
+        if anew:
+            cost = execute(to_notebook(lesson, solution=True), ROOT / "notebooks")
+            yield from cost_rows(lesson, cost, "now")
+
+
+def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
+    """All rows of the table, in order."""
+    for rows in (attention_rows, mixture_rows, diffusion_rows, import_row):
+        yield from rows(effort)
+    yield from notebook_rows(effort, notebooks)
+
+
+def line(row: Row) -> str:
+    """A row as a line of the Markdown table."""
+    cells = (
+        row.name,
+        row.case,
+        row.peer,
+        f"{row.own:.3g} {row.unit}",
+        f"{row.other:.4g} {row.unit}",
+        f"{row.ratio:.2f}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table; the exit code is 0 unless a row fails."""
+    parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="small cases and few repeats: a look, not a measurement")
+    parser.add_argument("--notebooks", action="store_true", help="execute every solution and measure it (minutes)")
+    parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of a table")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    quick = options.quick
+    effort = Effort(repeats=3 if quick else 15, seconds=0.002 if quick else 0.05, quick=quick)
+    rows = []
+    if not options.json:
+        print(
+            f"torch {torch.__version__}, one thread, medians of {effort.repeats}; own / peer above 1: ours is slower\n"
+        )
+        print("| what | case | peer | own | peer's | own / peer |\n|---|---|---|---|---|---|", flush=True)
+    for row in all_rows(effort, options.notebooks):
+        rows.append(row)
+        if not options.json:
+            print(line(row), flush=True)
+    if options.json:
+        table = [{**asdict(row), "ratio": row.ratio} for row in rows]
+        print(json.dumps({"rows": table, "skipped": effort.skipped}, indent=1))
+    else:
+        for note in effort.skipped:
+            print(f"\n{note}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""Derive everything that is derived: `python3 course.py build [06 ...] [--check] [--force]`.
+
+Student notebooks and solutions from the lessons' sources, then course map, ledger, coverage and signature picture from
+the solutions. A solution is executed only where its cells changed, unless `--force` is given; so a second build changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+from . import maps
+from .kernels import CPU_SECONDS_LIMIT, CPU_SECONDS_WANTED, PEAK_MIB_LIMIT, Cost, execute
+from .lessons import ROOT, Lesson, LessonError, find_lessons, lesson_path, read_lesson
+from .notebooks import freeze, is_executed, skeleton, to_notebook, to_text
+
+BUDGET_LINE = re.compile(r"^budget: \{.*\}$", re.M)
+
+
+def student_path(lesson: Lesson, root: Path) -> Path:
+    """Where the student's copy stands."""
+    return root / "notebooks" / f"{lesson.stem}.ipynb"
+
+
+def solution_path(lesson: Lesson, root: Path) -> Path:
+    """Where the executed solution stands."""
+    return root / "solutions" / f"{lesson.stem}.ipynb"
+
+
+def write_budget(path: Path, cost: Cost) -> None:
+    """Write the measured cost into the front matter's budget line.
+
+    Raises:
+        LessonError: if the source has no budget line of the form `budget: {cpu_seconds: 0, peak_mib: 0}`.
+    """
+    text = path.read_text(encoding="utf-8")
+    line = f"budget: {{cpu_seconds: {cost.cpu_seconds:.1f}, peak_mib: {cost.peak_mib:.0f}}}"
+    text, number = BUDGET_LINE.subn(line, text, count=1)
+    if not number:
+        raise LessonError(f"{path}:1: front matter lacks the line `budget: {{cpu_seconds: 0, peak_mib: 0}}`")
+    path.write_text(text, encoding="utf-8")
+
+
+def stale(lesson: Lesson, root: Path = ROOT) -> list[str]:
+    """What is stale about a lesson's two notebooks, one sentence each; empty if they are fresh."""
+    found = []
+    student = student_path(lesson, root)
+    if not student.exists():
+        found.append(f"notebooks/{student.name} is missing")
+    elif student.read_text(encoding="utf-8") != to_text(to_notebook(lesson, solution=False)):
+        found.append(f"notebooks/{student.name} does not follow from lessons/{lesson.path.name}")
+    solution = solution_path(lesson, root)
+    if not solution.exists():
+        found.append(f"solutions/{solution.name} is missing")
+    else:
+        built = nbformat.read(solution, as_version=4)
+        if skeleton(built) != skeleton(to_notebook(lesson, solution=True)):
+            found.append(f"solutions/{solution.name} does not follow from lessons/{lesson.path.name}")
+        elif not is_executed(built):
+            found.append(f"solutions/{solution.name} holds cells that were not executed, or an error")
+    return found
+
+
+def stale_pages(root: Path = ROOT) -> list[str]:
+    """Which generated pages do not follow from the lessons and solutions; empty if all are fresh."""
+    found = []
+    page = root / "lessons" / "README.md"
+    if not page.exists() or page.read_text(encoding="utf-8") != maps.lessons_readme(root):
+        found.append("lessons/README.md does not follow from the lessons")
+    readme = root / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    if text != maps.fill_regions(text, root):
+        found.append("README.md: a generated region does not follow from the lessons")
+    sheet = root / maps.SIGNATURES
+    if not sheet.exists() or maps.signatures_digest(root).encode() not in sheet.read_bytes():
+        found.append(f"{maps.SIGNATURES} does not follow from the solutions")
+    return found
+
+
+def plain(text: str) -> str:
+    """Text without the terminal's colour codes."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _stopped_at(lesson: Lesson, notebook: nbformat.NotebookNode) -> str:
+    """`file:line` of the last cell that a kernel began to run."""
+    begun = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.execution_count]
+    failed = [cell for cell in lesson.cells if cell.kind == "code"][: len(begun) or 1][-1]
+    return f"lessons/{lesson.path.name}:{failed.line}"
+
+
+def reuse_outputs(notebook: nbformat.NotebookNode, built: nbformat.NotebookNode) -> bool:
+    """Take the outputs over from an executed solution whose code cells are the same; False if they are not."""
+    new = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    old = [cell for cell in built.cells if cell.cell_type == "code"]
+    if not is_executed(built) or [cell.source for cell in new] != [cell.source for cell in old]:
+        return False
+    for cell, executed in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    return True
+
+
+def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> str:
+    """Write a lesson's two notebooks; execute the solution if its cells changed or `force` is set.
+
+    Returns what was done, in words.
+    """
+    for folder in ("notebooks", "solutions"):
+        (root / folder).mkdir(exist_ok=True)
+    student = student_path(lesson, root)
+    text = to_text(to_notebook(lesson, solution=False))
+    if not student.exists() or student.read_text(encoding="utf-8") != text:
+        student.write_text(text, encoding="utf-8")
+    if not force and not stale(lesson, root):
+        return "up to date"
+    notebook = to_notebook(lesson, solution=True)
+    solution = solution_path(lesson, root)
+    if not force and solution.exists() and reuse_outputs(notebook, nbformat.read(solution, as_version=4)):
+        solution.write_text(to_text(notebook), encoding="utf-8")
+        return "only prose changed, outputs kept"
+    try:
+        cost = execute(notebook, root / "notebooks", strict=True)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise LessonError(f"{_stopped_at(lesson, notebook)}: the cell failed\n{plain(str(error))}") from None
+    freeze(notebook)
+    solution.write_text(to_text(notebook), encoding="utf-8")
+    write_budget(lesson.path, cost)
+    words = f"executed in {cost.cpu_seconds:.1f} CPU s, peak {cost.peak_mib:.0f} MiB"
+    if cost.cpu_seconds > CPU_SECONDS_LIMIT or cost.peak_mib > PEAK_MIB_LIMIT:
+        words += f"; OVER THE LIMIT of {CPU_SECONDS_LIMIT:.0f} CPU s and {PEAK_MIB_LIMIT:.0f} MiB"
+    elif cost.cpu_seconds > CPU_SECONDS_WANTED:
+        words += f"; over the {CPU_SECONDS_WANTED:.0f} CPU s that are wanted"
+    return words
+
+
+def build_pages(root: Path = ROOT) -> None:
+    """Write the generated pages and the signature picture where they changed."""
+    (root / "lessons" / "README.md").write_text(maps.lessons_readme(root), encoding="utf-8")
+    readme = root / "README.md"
+    readme.write_text(maps.fill_regions(readme.read_text(encoding="utf-8"), root), encoding="utf-8")
+    sheet = root / maps.SIGNATURES
+    if not sheet.exists() or maps.signatures_digest(root).encode() not in sheet.read_bytes():
+        sheet.write_bytes(maps.compose_signatures(root))
+
+
+def _read_all(paths: list[Path], root: Path) -> list[Lesson]:
+    lessons, faults = [], []
+    for path in paths:
+        try:
+            lessons.append(read_lesson(path, root))
+        except LessonError as error:
+            faults.append(str(error))
+    if faults:
+        raise LessonError("\n".join(faults))
+    return lessons
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """The build's command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="course.py build", description=__doc__.split("\n")[0])
+    parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a derived file is stale")
+    parser.add_argument("--force", action="store_true", help="execute solutions even where no cell changed")
+    options = parser.parse_args(arguments)
+    try:
+        paths = [lesson_path(number, root) for number in options.lessons] or find_lessons(root)
+        if options.check:
+            lessons = _read_all(paths, root)
+            found = [fault for lesson in lessons for fault in stale(lesson, root)]
+            found += [] if options.lessons else stale_pages(root)
+            for fault in found:
+                print(f"stale: {fault}")
+            if found:
+                print("run `python3 course.py build` and commit what it writes")
+                return 1
+            print(f"fresh: {len(lessons)} sources and all that is derived from them")
+            return 0
+        for lesson in _read_all(paths, root):
+            print(f"{lesson.stem}: ", end="", flush=True)
+            print(build_lesson(lesson, root, force=options.force), flush=True)
+        try:
+            build_pages(root)
+        except LessonError as error:
+            if not options.lessons:
+                raise
+            print(f"the generated pages wait for another lesson to be mended:\n{error}", file=sys.stderr)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

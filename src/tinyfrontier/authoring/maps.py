@@ -1,0 +1,278 @@
+"""The course map, the claims ledger, the section coverage table and the signature picture: derived, not written."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson, section_ids
+
+VERDICT_MIME = "application/vnd.tinyfrontier.verdict+json"
+SIGNATURES = "lessons/signatures.png"
+
+
+def finished(root: Path = ROOT) -> list[Lesson]:
+    """The finished lessons (those with a source), in order, without the start page."""
+    return [lesson for path in find_lessons(root) if (lesson := read_lesson(path, root)).number > 0]
+
+
+@lru_cache(maxsize=64)
+def _solution(path: Path, modified: float):
+    return nbformat.read(path, as_version=4)
+
+
+def _outputs(lesson: Lesson, root: Path):
+    path = root / "solutions" / f"{lesson.stem}.ipynb"
+    if not path.exists():
+        return
+    for cell in _solution(path, path.stat().st_mtime).cells:
+        yield from cell.get("outputs", [])
+
+
+def verdicts(root: Path = ROOT) -> list[dict]:
+    """The verdict records in the executed solutions, in the order of the lessons."""
+    return [
+        dict(output["data"][VERDICT_MIME])
+        for lesson in finished(root)
+        for output in _outputs(lesson, root)
+        if VERDICT_MIME in output.get("data", {})
+    ]
+
+
+def signature_pictures(root: Path = ROOT) -> list[tuple[Lesson, bytes, str]]:
+    """Each finished lesson's signature picture: the lesson, PNG bytes, text alternative."""
+    found = []
+    for lesson in finished(root):
+        for output in _outputs(lesson, root):
+            about = output.get("metadata", {}).get("image/png", {})
+            if about.get("signature"):
+                found.append((lesson, base64.b64decode(output["data"]["image/png"]), about["alt"]))
+    return found
+
+
+def _source_link(lesson: Lesson, folder: str) -> str:
+    return f"[{lesson.front['title']}]({folder}{lesson.stem}.ipynb)"
+
+
+def course_map_markdown(root: Path = ROOT, notebooks: str = "notebooks/") -> str:
+    """The course map as Markdown tables, one a part; `notebooks` is the link prefix from the page it stands on."""
+    done = {lesson.number: lesson for lesson in finished(root)}
+    course = curriculum(root)
+    lines = []
+    for part, title in course["parts"].items():
+        lines += [
+            f"**Part {part} · {title}**",
+            "",
+            "| no. | lesson | sections | minutes | state |",
+            "|---|---|---|---|---|",
+        ]
+        for row in course["lessons"]:
+            if row["part"] != part:
+                continue
+            lesson = done.get(row["number"])
+            name = _source_link(lesson, notebooks) if lesson else row["title"]
+            sections = ", ".join(lesson.front["sections"] if lesson else row["sections"])
+            minutes = lesson.front["minutes"] if lesson else ""
+            lines.append(
+                f"| {row['number']:02d} | {name} | {sections} | {minutes} | {'done' if lesson else 'planned'} |"
+            )
+        lines.append("")
+    return "\n".join(lines).strip()
+
+
+def _cell_text(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def ledger_markdown(root: Path = ROOT) -> str:
+    """The claims ledger as a Markdown table: claim, sections, what was measured, verdict, lesson."""
+    records = verdicts(root)
+    lines = ["| claim | sections | measured | verdict | lesson |", "|---|---|---|---|---|"]
+    for record in records:
+        measured = "; ".join(f"{label}: **{value}**" for label, value in record["measured"].items())
+        outcome = f"**{record['outcome']}**" + (f": {record['condition']}" if record["condition"] else "")
+        lines.append(
+            f"| {_cell_text(record['claim'])} | {', '.join(record['sections'])} | {_cell_text(measured)} "
+            f"| {_cell_text(outcome)} | {record['lesson']:02d} |"
+        )
+    return "\n".join(lines)
+
+
+def coverage_markdown(root: Path = ROOT, notebooks: str = "../notebooks/") -> str:
+    """Every section of the four articles with the lessons that serve it; planned lessons are marked as planned."""
+    done = {lesson.number: lesson for lesson in finished(root)}
+    rows = curriculum(root)["lessons"]
+    lines = ["| section | title | lessons |", "|---|---|---|"]
+    for section, title in section_ids(root).items():
+        serving = []
+        for row in rows:
+            lesson = done.get(row["number"])
+            sections = lesson.front["sections"] if lesson else row["sections"]
+            if any(own == section or own.startswith(f"{section}.") for own in sections):
+                serving.append(
+                    f"{row['number']:02d} {_source_link(lesson, notebooks)}"
+                    if lesson
+                    else f"{row['number']:02d} {row['title']} (planned)"
+                )
+        lines.append(f"| {section} | {title} | {'; '.join(serving)} |")
+    return "\n".join(lines)
+
+
+def lessons_readme(root: Path = ROOT) -> str:
+    """The text of `lessons/README.md`: course map, ledger and coverage."""
+    articles = curriculum(root)["articles"]
+    sources = "\n".join(f"- **{key}** · {article['title']} ({article['date']})" for key, article in articles.items())
+    return f"""<!-- Derived by `python3 course.py build`; edit the lessons and lessons/curriculum.yml instead. -->
+
+# Lessons
+
+One text file a lesson; `notebooks/` and `solutions/` are derived from it. New words are in the [glossary](glossary.md).
+
+## Course map
+
+{course_map_markdown(root, "../notebooks/")}
+
+## Claims ledger
+
+Each line is computed by the lesson's verdict cell when its solution is executed.
+
+{ledger_markdown(root)}
+
+## Section coverage
+
+The sections of the four articles and the lessons that serve them:
+
+{sources}
+
+{coverage_markdown(root)}
+"""
+
+
+def fill_regions(text: str, root: Path = ROOT) -> str:
+    """`README.md` with its generated regions filled: what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
+
+    Raises:
+        ValueError: if a region's marker is missing.
+    """
+    alts = "; ".join(alt.rstrip(".") for _, _, alt in signature_pictures(root))
+    regions = {
+        "signatures": f"![{alts}]({SIGNATURES})",
+        "course map": course_map_markdown(root),
+        "claims ledger": ledger_markdown(root),
+    }
+    for name, content in regions.items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        if begin not in text or end not in text:
+            raise ValueError(f"README.md lacks the markers {begin} and {end}")
+        head, rest = text.split(begin, 1)
+        tail = rest.split(end, 1)[1]
+        text = f"{head}{begin}\n\n{content}\n\n{end}{tail}"
+    return text
+
+
+def signatures_digest(root: Path = ROOT) -> str:
+    """A hash of the signature pictures; stored in the composed picture, so that its freshness can be told."""
+    digest = hashlib.sha256()
+    for lesson, png, _ in signature_pictures(root):
+        digest.update(f"{lesson.stem} {lesson.front['title']}".encode() + png)
+    return digest.hexdigest()
+
+
+def compose_signatures(root: Path = ROOT, columns: int = 2) -> bytes:
+    """All signature pictures on one sheet, as PNG bytes, at most four: one for each of the first finished lessons."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    from ..show import use_style
+
+    use_style()
+    pictures = signature_pictures(root)[:4]
+    rows = max(1, -(-len(pictures) // columns))
+    figure, axes = plt.subplots(rows, columns, figsize=(6 * columns, 4.1 * rows), squeeze=False)
+    for ax in axes.flat:
+        ax.axis("off")
+    for ax, (lesson, png, _) in zip(axes.flat, pictures, strict=False):
+        ax.imshow(plt.imread(io.BytesIO(png)), interpolation="antialiased")
+        ax.set_title(f"{lesson.number:02d} · {lesson.front['title']}", size=13, weight="bold")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None, "Description": signatures_digest(root)})
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+class CourseMap:
+    """The course map as the start page shows it, with the reader's ticks; links open the notebooks beside it."""
+
+    def __init__(self, root: Path = ROOT):
+        from ..exercises.progress import passed_exercises
+
+        self.root = root
+        self.passed = passed_exercises()
+        self.done = {}
+        for path in find_lessons(root):
+            front = yaml.safe_load(path.read_text(encoding="utf-8").split("\n---", 1)[0].removeprefix("---"))
+            if front["number"] > 0:
+                self.done[front["number"]] = (path.stem, front)
+        self.rows = curriculum(root)["lessons"]
+
+    def _progress(self, number: int) -> str:
+        names = self.done[number][1]["exercises"]
+        passed = sum(name in self.passed.get(f"{number:02d}", []) for name in names)
+        return f"{passed} of {len(names)}"
+
+    def _repr_html_(self) -> str:
+        cell = "style='text-align:left;padding:2px 10px'"
+        lines = [
+            "<table><thead><tr>"
+            + "".join(
+                f"<th {cell}>{name}</th>"
+                for name in ("no.", "lesson", "article sections", "minutes", "state", "exercises passed")
+            )
+            + "</tr></thead><tbody>"
+        ]
+        parts = curriculum(self.root)["parts"]
+        part = None
+        for row in self.rows:
+            if row["part"] != part:
+                part = row["part"]
+                lines.append(f"<tr><th {cell} colspan='6'>Part {part} · {html.escape(parts[part])}</th></tr>")
+            number = row["number"]
+            if number in self.done:
+                stem, front = self.done[number]
+                name = f"<a href='{stem}.ipynb'>{html.escape(front['title'])}</a>"
+                values = (
+                    name,
+                    ", ".join(front["sections"]),
+                    front["minutes"],
+                    "done",
+                    self._progress(number),
+                )
+            else:
+                values = (html.escape(row["title"]), ", ".join(row["sections"]), "", "planned", "")
+            lines.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in (f"{number:02d}", *values)) + "</tr>")
+        return "".join(lines) + "</tbody></table>"
+
+    def __str__(self) -> str:
+        lines = []
+        for row in self.rows:
+            state = (
+                f"done, exercises passed: {self._progress(row['number'])}" if row["number"] in self.done else "planned"
+            )
+            lines.append(f"{row['number']:02d} {row['title']}: {state}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def course_map(root: Path = ROOT) -> CourseMap:
+    """The course map for the start page: part, lesson, sections, minutes, done or planned, the reader's progress."""
+    return CourseMap(root)

@@ -1,0 +1,158 @@
+"""One training loop with a progress bar, seeds, device choice and a history.
+
+It knows nothing about lessons, data sets or figures: it takes parameters and a function that returns a loss.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+SCHEDULES = ("cosine", "constant", "linear")
+
+
+@dataclass
+class History:
+    """What a training run leaves behind.
+
+    Attributes:
+        losses: the loss of every step, in order (floats, the unit of the loss function).
+        cpu_seconds: process CPU time spent in the loop, in seconds.
+        steps: number of parameter updates made.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    steps: int = 0
+
+    def mean_of_last(self, steps: int = 50) -> float:
+        """Mean loss over the last `steps` steps (fewer if the run was shorter)."""
+        if not self.losses:
+            raise ValueError("this History holds no losses yet; train first")
+        tail = self.losses[-steps:]
+        return sum(tail) / len(tail)
+
+
+def seed_everything(seed: int) -> torch.Generator:
+    """Seed Python's, NumPy's and PyTorch's global generators and return a fresh `torch.Generator` with that seed.
+
+    Raises:
+        TypeError: if `seed` is not an integer.
+        ValueError: if `seed` is negative or does not fit 32 bits (NumPy's limit).
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int, got {type(seed).__name__}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be in [0, 2**32), got {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def device() -> torch.device:
+    """The fastest device present: a CUDA GPU, Apple's MPS, or the CPU on which the course is tested."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def learning_rate_factor(step: int, steps: int, schedule: str, warmup: int = 0) -> float:
+    """Factor on the peak learning rate at `step` (0-based) of `steps`: linear warm-up, then the schedule.
+
+    "cosine" falls to 0 along half a cosine (Loshchilov & Hutter, 2017, arXiv 1608.03983), "linear" falls to 0 on a
+    line, "constant" stays at 1.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {schedule!r}")
+    if step < warmup:
+        return (step + 1) / warmup
+    if schedule == "constant":
+        return 1.0
+    done = (step - warmup) / max(1, steps - warmup)
+    return 0.5 * (1 + math.cos(math.pi * done)) if schedule == "cosine" else 1.0 - done
+
+
+def fit(
+    model: torch.nn.Module | Iterable[torch.nn.Parameter],
+    loss: Callable[[torch.Generator], torch.Tensor],
+    *,
+    steps: int,
+    lr: float,
+    seed: int = 0,
+    schedule: str = "cosine",
+    warmup: int = 0,
+    weight_decay: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.999),
+    clip: float | None = None,
+    label: str = "training",
+    after_step: Callable[[int], None] | None = None,
+) -> History:
+    """Minimise `loss` over the parameters of `model` with AdamW (Loshchilov & Hutter, 2019, arXiv 1711.05101).
+
+    Args:
+        model: a module, or an iterable of parameters.
+        loss: called once a step with a `torch.Generator` (seeded with `seed`) for drawing a batch; returns a scalar.
+        steps: number of updates.
+        lr: peak learning rate.
+        seed: seed of the generator that `loss` draws its batches with; the model's weights are the caller's.
+        schedule: "cosine", "constant" or "linear"; see `learning_rate_factor`.
+        warmup: steps of linear warm-up before the schedule.
+        weight_decay: AdamW's decoupled weight decay.
+        betas: AdamW's decay rates of the two moment estimates.
+        clip: largest allowed gradient norm, or None.
+        label: the words beside the progress bar.
+        after_step: called with the step's index after each update (running averages, snapshots).
+
+    Raises:
+        TypeError: if `loss` does not return a tensor.
+        ValueError: if `steps` or `lr` is not positive, the schedule is unknown, there is nothing to train, or the
+            loss is not a finite scalar.
+    """
+    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be a positive int, got {steps!r}")
+    if not lr > 0:
+        raise ValueError(f"lr must be positive, got {lr!r}")
+    learning_rate_factor(0, steps, schedule, warmup)
+    parameters = list(model.parameters() if isinstance(model, torch.nn.Module) else model)
+    if not parameters:
+        raise ValueError("model has no parameters to train")
+    optimiser = torch.optim.AdamW(parameters, lr=lr, betas=betas, weight_decay=weight_decay)
+    generator = torch.Generator().manual_seed(seed)
+    history = History()
+    start = time.process_time()
+    silent = os.environ.get("TQDM_DISABLE", "") not in ("", "0")  # tqdm's notebook bar does not look at it by itself
+    with tqdm(total=steps, desc=label, mininterval=0.5, leave=False, disable=silent) as bar:
+        for step in range(steps):
+            for group in optimiser.param_groups:
+                group["lr"] = lr * learning_rate_factor(step, steps, schedule, warmup)
+            value = loss(generator)
+            if not isinstance(value, torch.Tensor):
+                raise TypeError(f"loss must return a tensor, got {type(value).__name__}")
+            number = value.item() if value.numel() == 1 else math.nan
+            if not math.isfinite(number):
+                raise ValueError(f"loss must be a finite scalar, got {value.detach()} at step {step}")
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            if clip is not None:
+                torch.nn.utils.clip_grad_norm_(parameters, clip)
+            optimiser.step()
+            history.losses.append(number)
+            history.steps += 1
+            if after_step is not None:
+                after_step(step)
+            bar.update()
+            if step % 20 == 0:
+                bar.set_postfix_str(f"loss {number:.3f}", refresh=False)
+    history.cpu_seconds = time.process_time() - start
+    return history

@@ -1,0 +1,70 @@
+"""Course map, ledger and coverage: derived from front matter, curriculum and verdicts."""
+
+import pytest
+
+from tinyfrontier.authoring import maps
+from tinyfrontier.authoring.lessons import curriculum, find_lessons, section_ids
+
+from .toy import course_folder
+
+
+def test_the_map_lists_all_lessons_with_their_state():
+    """44 rows, finished lessons linked and with minutes, the others planned."""
+    text = maps.course_map_markdown()
+    rows = [line for line in text.split("\n") if line[2:4].isdigit()]
+    assert len(rows) == 44
+    done = [row for row in rows if row.endswith("| done |")]
+    assert len(done) == len(find_lessons()) - 1
+    assert all("](notebooks/" in row for row in done)
+    assert all(row.endswith("| planned |") for row in rows if row not in done)
+
+
+def test_the_coverage_names_every_section():
+    """Each section id stands once, with at least one lesson, and planned ones are marked."""
+    lines = maps.coverage_markdown().split("\n")[2:]
+    assert [line.split(" | ")[0].strip("| ") for line in lines] == list(section_ids())
+    assert all(line.split(" | ")[2].strip("| ") for line in lines)
+    assert "34 Fairness audit (planned)" in next(line for line in lines if line.startswith("| F3 "))
+
+
+def test_the_start_pages_map_counts_passed_exercises(monkeypatch, tmp_path):
+    """The reader's progress stands beside each finished lesson."""
+    monkeypatch.setenv("TINYFRONTIER_PROGRESS", str(tmp_path / "progress.json"))
+    (tmp_path / "progress.json").write_text('{"passed": {"01": ["mean_squared_error", "unknown"]}}')
+    root = course_folder(tmp_path, lesson=True)
+    source = root / "lessons" / "01_self_attention.md"
+    source.write_text(source.read_text().replace("exercises: []", "exercises: [mean_squared_error, other]"))
+    page = maps.course_map(root)._repr_html_()
+    assert "1 of 2" in page
+    assert "<a href='01_self_attention.ipynb'>" in page
+    assert page.count("planned") == 43
+    assert "exercises passed: 1 of 2" in str(maps.course_map(root))
+
+
+def test_a_readme_without_its_markers_is_told(tmp_path):
+    """A generated region that lost its markers stops the build."""
+    root = course_folder(tmp_path)
+    with pytest.raises(ValueError, match="<!-- begin signatures -->"):
+        maps.fill_regions("# Toy\n", root)
+
+
+def test_tables_are_safe_for_any_text(tmp_path, monkeypatch):
+    """A bar in a claim does not break the ledger's columns."""
+    record = {
+        "claim": "a | b",
+        "sections": ["F1"],
+        "measured": {"x|y": "1"},
+        "outcome": "does not hold",
+        "condition": "",
+        "lesson": 1,
+    }
+    monkeypatch.setattr(maps, "verdicts", lambda root: [record])
+    row = maps.ledger_markdown().split("\n")[2]
+    assert row.replace("\\|", "").count("|") == 6
+
+
+def test_the_parts_of_the_map_are_the_curriculums():
+    """The map has a table for each of the five parts."""
+    text = maps.course_map_markdown()
+    for part, title in curriculum()["parts"].items():
+        assert f"**Part {part} · {title}**" in text

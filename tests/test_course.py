@@ -1,0 +1,805 @@
+"""The launcher's behaviour, on folders of its own and without a network. Needs the standard library and pytest."""
+
+import ast
+import errno
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+
+LAUNCHER = Path(__file__).parents[1] / "course.py"
+UNREACHABLE = "http://127.0.0.1:9/simple"  # the discard port: refused at once
+
+
+def load_launcher():
+    spec = importlib.util.spec_from_file_location("course", LAUNCHER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def course():
+    return load_launcher()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A course with the three files that the launcher reads."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "tinyfrontier"\ndependencies = ["torch"]\n')
+    (tmp_path / "constraints.txt").write_text("numpy==2.4.6\ntorch==2.13.0\n")
+    return tmp_path
+
+
+class Machine:
+    """A machine in memory: installers note what they were asked for, and succeed or fail as a test wants."""
+
+    def __init__(self, course, folder, monkeypatch):
+        self.course, self.folder = course, folder
+        self.steps, self.failing, self.installed, self.uv, self.pip = [], {}, set(), None, True
+        monkeypatch.setattr(course.Environment, "step", self.step)
+        monkeypatch.setattr(course.Environment, "probe", self.probe)
+        monkeypatch.setattr(course.shutil, "which", lambda name: self.uv if name == "uv" else None)
+        monkeypatch.setattr(course.sys, "platform", "linux")
+
+    @property
+    def environment(self):
+        return self.course.Environment(self.folder)
+
+    @property
+    def labels(self):
+        return [label for label, _ in self.steps]
+
+    def step(self, label, command, quiet=False, **variables):
+        self.steps.append((label, command))
+        answer = self.failing.get(label, "")
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer:
+            return 1, answer
+        environment = self.environment
+        if label.startswith("environment"):
+            environment.python.parent.mkdir(parents=True)
+            environment.python.touch()
+            self.pip = True
+        elif label.startswith("PyTorch"):
+            self.installed.add("torch")
+        elif label.startswith("packages"):
+            self.installed |= {"torch", "tinyfrontier"}
+            self.installed |= {"pytest"} if "[test]" in " ".join(command) else set()
+        return 0, ""
+
+    def probe(self, extras=()):
+        if not self.environment.python.exists():
+            return None
+        wanted = {"torch", "tinyfrontier"} | ({"pytest"} if "test" in extras else set())
+        torch = "2.13.0+cpu" if "torch" in self.installed else None
+        missing = sorted(wanted - self.installed)
+        return {"python": [3, 11, 7], "pip": self.pip, "torch": torch, "missing": missing}
+
+
+@pytest.fixture
+def machine(course, folder, monkeypatch):
+    return Machine(course, folder, monkeypatch)
+
+
+# ---------------------------------------------------------------------------------------------------- Python's age
+
+
+def test_an_old_python_can_parse_the_launcher():
+    """Python 3.8 parses the file, so that it reaches the sentence about its age."""
+    ast.parse(LAUNCHER.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_an_old_python_is_told_what_is_needed(course, monkeypatch, capsys):
+    """A too old Python ends with exit code 1 and one sentence that names both versions."""
+    Version = namedtuple("Version", "major minor micro releaselevel serial")
+    monkeypatch.setattr(course.sys, "version_info", Version(3, 8, 18, "final", 0))
+    assert course.main(["lab"]) == 1
+    message = capsys.readouterr().err
+    assert "needs Python 3.11 or newer, and this is Python 3.8" in message
+    assert message.count("\n") == 1
+
+
+def test_only_the_standard_library_is_imported():
+    """The launcher starts where nothing is installed."""
+    tree = ast.parse(LAUNCHER.read_text(encoding="utf-8"))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert names - set(sys.stdlib_module_names) == set()
+
+
+def test_no_command_goes_through_a_shell():
+    """Nothing is started with shell=True or os.system."""
+    text = LAUNCHER.read_text(encoding="utf-8")
+    assert "shell=" not in text
+    assert "os.system" not in text
+
+
+# ---------------------------------------------------------------------------------------------------- installing
+
+
+def test_the_first_start_installs_torch_alone_before_the_rest(machine):
+    """The order is environment, PyTorch without its dependencies, packages under the constraints."""
+    machine.environment.ensure()
+    assert machine.labels == ["environment", "PyTorch, from this machine's own wheels", "packages, by pip"]
+    torch, packages = machine.steps[1][1], machine.steps[2][1]
+    assert torch[-3:] == ["--no-index", "--no-deps", "torch==2.13.0"]
+    assert packages[-4:] == ["-e", ".", "-c", "constraints.txt"]
+    assert machine.environment.diagnosis() == ("ready", "")
+
+
+def test_a_second_start_installs_nothing(machine):
+    """Once finished, the environment is used as it is."""
+    machine.environment.ensure()
+    machine.steps.clear()
+    machine.environment.ensure()
+    assert machine.steps == []
+
+
+def test_the_test_tools_are_added_once_and_kept(machine):
+    """`test` after `lab` adds the test extra, and a later change of the lists does not lose it."""
+    machine.environment.ensure()
+    machine.environment.ensure(["test"])
+    assert ".[test]" in machine.steps[-1][1]
+    (machine.folder / "constraints.txt").write_text("torch==2.14.0\n")
+    machine.environment.ensure()
+    assert ".[test]" in machine.steps[-1][1]
+
+
+def test_a_changed_list_of_packages_is_installed(machine):
+    """A new dependency or constraint leads to an installation; a new lint rule does not."""
+    machine.environment.ensure()
+    machine.steps.clear()
+    project = machine.folder / "pyproject.toml"
+    project.write_text(project.read_text() + "[tool.ruff]\nline-length = 99\n")
+    machine.environment.ensure()
+    assert machine.steps == []
+    project.write_text(project.read_text().replace('["torch"]', '["torch", "scipy"]'))
+    machine.environment.ensure()
+    assert machine.labels == ["packages, by pip"]
+
+
+def test_a_package_that_somebody_removed_comes_back(machine, capsys):
+    """The stamp alone is not believed: a missing package is named and installed."""
+    machine.environment.ensure()
+    machine.installed.discard("tinyfrontier")
+    machine.environment.ensure()
+    assert "Missing from .venv: tinyfrontier" in capsys.readouterr().out
+    assert machine.environment.diagnosis()[0] == "ready"
+
+
+def test_an_interrupted_installation_is_repaired(machine, capsys):
+    """A start that ended in the middle of the installation leaves no finished stamp, and the next start goes on."""
+    machine.failing["packages, by pip"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        machine.environment.ensure()
+    half = machine.environment.folder / "lib/python3.11/site-packages/numpy-2.4.6.dist-info"
+    whole = half.with_name("scipy-1.17.1.dist-info")
+    half.mkdir(parents=True)
+    whole.mkdir()
+    (whole / "INSTALLER").write_text("pip")
+    machine.failing.clear()
+    machine.steps.clear()
+    machine.environment.ensure()
+    assert "not finished: repairing" in capsys.readouterr().out
+    assert machine.labels == ["packages, by pip"]
+    assert not half.exists()
+    assert whole.exists()
+    assert machine.environment.diagnosis()[0] == "ready"
+
+
+def test_a_half_written_torch_is_fetched_small_again(machine, monkeypatch):
+    """An interruption within PyTorch's own files does not lead to the several GB of the standard build."""
+    machine.failing["packages, by pip"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        machine.environment.ensure()
+    forget = machine.course.Environment.forget_half_installed
+
+    def forget_torch(environment):
+        forget(environment)
+        machine.installed.discard("torch")
+
+    monkeypatch.setattr(machine.course.Environment, "forget_half_installed", forget_torch)
+    machine.failing.clear()
+    machine.steps.clear()
+    machine.environment.ensure()
+    assert machine.labels == ["PyTorch, from this machine's own wheels", "packages, by pip"]
+
+
+def test_a_new_torch_is_fetched_small_too(machine):
+    """When the tested PyTorch moves on, the new one is fetched alone first, as at the first start."""
+    machine.environment.ensure()
+    machine.steps.clear()
+    (machine.folder / "constraints.txt").write_text("torch==2.14.0\n")
+    machine.environment.ensure()
+    assert machine.steps[0][1][-2:] == ["--no-deps", "torch==2.14.0"]
+
+
+def test_an_incomplete_copy_of_the_course_is_told(machine):
+    """Without one of the lists, the sentence names what is missing."""
+    (machine.folder / "constraints.txt").unlink()
+    with pytest.raises(machine.course.Stop, match=r"constraints\.txt is missing"):
+        machine.environment.ensure()
+
+
+def test_an_interruption_while_the_environment_is_made_starts_over(machine):
+    """A half-made environment, without pip perhaps, is made anew."""
+    environment = machine.environment
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    environment.write_stamp(state="creating", root=str(machine.folder))
+    machine.environment.ensure()
+    assert machine.labels[0] == "environment"
+    assert machine.environment.diagnosis()[0] == "ready"
+
+
+@pytest.mark.parametrize("damage", ["no python", "moved", "a file"])
+def test_a_broken_environment_is_made_anew(machine, damage, capsys):
+    """Without a Python that starts, after a move, or where .venv is no folder, .venv is rebuilt with one sentence."""
+    environment = machine.environment
+    environment.ensure()
+    if damage == "no python":
+        environment.python.unlink()
+    elif damage == "moved":
+        environment.write_stamp(**{**environment.read_stamp(), "root": str(machine.folder / "elsewhere")})
+    else:
+        environment.remove()
+        environment.folder.write_text("")
+    machine.installed.clear()
+    machine.steps.clear()
+    capsys.readouterr()
+    environment.ensure()
+    assert machine.labels[0] == "environment"
+    assert "anew" in capsys.readouterr().out.splitlines()[0]
+    assert environment.diagnosis()[0] == "ready"
+
+
+def test_an_environment_made_by_hand_is_completed_and_not_removed(machine):
+    """A .venv without the launcher's stamp gets what it lacks."""
+    environment = machine.environment
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    mine = environment.folder / "mine.txt"
+    mine.touch()
+    environment.ensure()
+    assert mine.exists()
+    assert "environment" not in machine.labels
+    assert environment.diagnosis()[0] == "ready"
+
+
+def test_uv_is_preferred_and_pip_stands_behind_it(machine):
+    """Where uv is present it installs; where it fails, pip does, because only pip reads pip's settings."""
+    machine.uv = "/somewhere/uv"
+    machine.failing["packages, by uv"] = "uv's mirror is away"
+    machine.environment.ensure()
+    assert machine.labels[-2:] == ["packages, by uv", "packages, by pip"]
+    assert machine.steps[-2][1][:2] == ["/somewhere/uv", "pip"]
+
+
+def test_uv_finds_the_cpu_build_where_no_local_wheel_is(machine):
+    """The second attempt leaves it to uv where PyTorch's CPU build is kept."""
+    machine.uv = "/somewhere/uv"
+    machine.failing["PyTorch, from this machine's own wheels"] = "No matching distribution found"
+    machine.environment.ensure()
+    command = dict(machine.steps)["PyTorch, CPU build"]
+    assert command[0] == "/somewhere/uv"
+    assert command[-4:] == ["--no-deps", "--torch-backend", "cpu", "torch==2.13.0"]
+
+
+def test_uv_is_fetched_for_torch_where_there_is_none(machine):
+    """Without uv, pip puts one into a private folder for this one download."""
+    machine.failing["PyTorch, from this machine's own wheels"] = "No matching distribution found"
+    machine.environment.ensure()
+    assert machine.labels[2:] == ["uv, to find PyTorch's CPU build", "PyTorch, CPU build", "packages, by pip"]
+    private = dict(machine.steps)["PyTorch, CPU build"][0]
+    assert Path(private).is_relative_to(machine.environment.folder)
+
+
+def test_the_large_build_is_announced(machine, monkeypatch, capsys):
+    """Where no CPU build can be had, the ordinary installation follows, after a warning about its size."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(machine.course.shutil, "disk_usage", lambda path: usage(0, 0, 50 * 10**9))
+    machine.uv = "/somewhere/uv"
+    machine.failing["PyTorch, from this machine's own wheels"] = "No matching distribution found"
+    machine.failing["PyTorch, CPU build"] = "dns error"
+    machine.environment.ensure()
+    assert machine.labels[-1] == "packages, by uv"
+    assert "a download of several GB" in capsys.readouterr().out
+
+
+def test_other_systems_need_no_separate_torch(machine, monkeypatch):
+    """On macOS and Windows the ordinary build is the CPU's, so nothing is fetched ahead."""
+    monkeypatch.setattr(machine.course.sys, "platform", "darwin")
+    machine.environment.ensure()
+    assert machine.labels == ["environment", "packages, by pip"]
+
+
+def test_an_environment_that_lost_pip_is_made_anew(machine):
+    """Where neither pip nor uv can add what is missing, the environment starts over."""
+    machine.environment.ensure()
+    machine.installed.clear()
+    machine.pip = False
+    machine.steps.clear()
+    machine.environment.ensure()
+    assert machine.labels[0] == "environment"
+
+
+def test_a_python_without_venv_is_told_the_package(machine):
+    """Debian keeps venv in a package of its own; the sentence names it."""
+    machine.failing["environment"] = "The virtual environment was not created: ensurepip is not available."
+    with pytest.raises(machine.course.Stop, match="apt install python3-venv"):
+        machine.environment.ensure()
+
+
+# ---------------------------------------------------------------------------------------------------- what goes wrong
+
+
+def test_no_network_becomes_one_sentence(course, folder, monkeypatch):
+    """A page of retries against an index out of reach ends as one sentence; the log keeps everything."""
+    monkeypatch.setenv("PIP_INDEX_URL", UNREACHABLE)
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    environment = course.Environment(folder)
+    environment.folder.mkdir()
+    command = [sys.executable, "-m", "pip", "install", "--target", str(folder / "t"), "a-package-of-no-index"]
+    code, output = environment.step("packages", command)
+    assert code != 0
+    assert "connect to the internet" in str(environment.failure("installing", output))
+    assert output.splitlines()[-1] in environment.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("output", "advice"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk is full"),
+        ("error: failed to write to file `x`: There is not enough space on the disk. (os error 112)", "disk is full"),
+        ("error: failed to create directory: Read-only file system (os error 30)", "cannot be written to"),
+        ("error: client error (Connect): dns error: failed to lookup address information", "connect to the internet"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "Found no torch for Python 3."),
+        ("Because torch==2.13.0 has no wheels with a matching platform tag", "Found no torch for Python 3."),
+        ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate was refused"),
+    ],
+)
+def test_known_causes_are_recognised(course, folder, output, advice):
+    """Each cause that a learner can remove gets its own sentence, with what to do."""
+    message = str(course.Environment(folder).failure("installing", output))
+    assert advice in message
+    assert "then start" in message
+
+
+def test_an_unknown_cause_shows_the_last_lines(course, folder):
+    """Where no cause is known, the installer's own last lines follow, with the place of the full log."""
+    output = "\n".join(f"line {number}" for number in range(30))
+    message = str(course.Environment(folder).failure("installing", output))
+    assert "line 29" in message
+    assert "line 3\n" not in message
+    assert "install.log" in message
+
+
+def test_a_full_disk_is_noticed_beforehand(machine, monkeypatch):
+    """With too little space nothing is started, and the sentence says how much is needed."""
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(machine.course.shutil, "disk_usage", lambda path: usage(0, 0, 10**9))
+    with pytest.raises(machine.course.Stop, match=r"1.0 GB where 3.0 GB are needed"):
+        machine.environment.ensure()
+    assert machine.steps == []
+
+
+def test_a_disk_that_fills_up_meanwhile_is_no_traceback(machine):
+    """A write of our own that fails for want of space becomes the same kind of sentence."""
+    machine.failing["packages, by pip"] = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(machine.course.Stop, match="The disk is full"):
+        machine.environment.ensure()
+
+
+def test_a_read_only_folder_is_explained(machine, monkeypatch):
+    """Where nothing can be written, the advice is to copy the course."""
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(machine.course, "open", refuse, raising=False)
+    with pytest.raises(machine.course.Stop, match="copy the course to a folder of your own"):
+        machine.environment.ensure()
+
+
+def test_a_finished_environment_is_used_in_a_read_only_folder(machine, monkeypatch):
+    """Starting what is complete writes nothing."""
+    machine.environment.ensure()
+    before = sorted(machine.folder.rglob("*"))
+    monkeypatch.setattr(machine.course.Environment, "lock", None)
+    machine.environment.ensure()
+    assert sorted(machine.folder.rglob("*")) == before
+
+
+# ---------------------------------------------------------------------------------------------------- two at once
+
+
+HOLDER = """
+import importlib.util, pathlib, sys, time
+spec = importlib.util.spec_from_file_location("course", sys.argv[1])
+course = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(course)
+environment = course.Environment(sys.argv[2])
+with environment.lock():
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(folder):
+    command = [sys.executable, "-c", HOLDER, str(LAUNCHER), str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_second_start_waits_for_the_first(course, folder, holder, monkeypatch, capsys):
+    """Two starts do not write into .venv at once: the second says for whom it waits, then goes on."""
+    naps = []
+
+    def nap(seconds):
+        naps.append(seconds)
+        if len(naps) == 2:
+            holder.communicate("\n")
+
+    monkeypatch.setattr(course.time, "sleep", nap)
+    with course.Environment(folder).lock():
+        assert len(naps) >= 2
+    assert f"Another start (process {holder.pid}) is installing" in capsys.readouterr().out
+
+
+def test_a_lock_left_by_a_killed_start_is_free(course, folder, holder, monkeypatch):
+    """A start that was killed leaves the lock's file behind, but not the lock."""
+    holder.kill()
+    holder.wait()
+    assert (folder / ".venv.lock").exists()
+    monkeypatch.setattr(course.time, "sleep", pytest.fail)
+    with course.Environment(folder).lock():
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="only POSIX hands locks on to child processes")
+def test_an_installer_that_outlives_its_start_keeps_the_lock(course, folder):
+    """Killing the launcher does not end pip; as long as pip writes, the next start waits."""
+    install = 'environment.step("x", [sys.executable, "-c", "print(1); import time; time.sleep(60)"])'
+    script = HOLDER.replace('print("held", flush=True)', "environment.folder.mkdir(); " + install)
+    start = subprocess.Popen([sys.executable, "-c", script, str(LAUNCHER), str(folder)], stdin=subprocess.DEVNULL)
+    log = folder / ".venv/install.log"
+    wait_until(lambda: log.exists() and log.read_text().endswith("\n1\n"))
+    children = Path(f"/proc/{start.pid}/task/{start.pid}/children")
+    if not children.exists():
+        start.kill()
+        pytest.skip("this system does not list a process's children")
+    orphan = int(children.read_text().split()[0])
+    try:
+        start.kill()
+        start.wait()
+        with open(folder / ".venv.lock") as lock:
+            assert not course.take(lock)
+    finally:
+        os.kill(orphan, 9)
+    with open(folder / ".venv.lock") as lock:
+        wait_until(lambda: course.take(lock))
+
+
+def wait_until(condition, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+# ---------------------------------------------------------------------------------------------------- .venv's Python
+
+
+def test_the_probe_tells_what_a_real_environment_lacks(course, folder):
+    """In an empty environment the probe finds a Python, no pip, no torch, and misses the course itself."""
+    environment = course.Environment(folder)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment.folder)], check=True)
+    found = environment.probe()
+    assert found["python"] == list(sys.version_info[:3])
+    assert (found["pip"], found["torch"], found["missing"]) == (False, None, ["tinyfrontier"])
+
+
+def test_the_probe_reads_the_packages_own_list(course, folder):
+    """Requirements and extras are looked up by the metadata of the installed course."""
+    environment = course.Environment(folder)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment.folder)], check=True)
+    site = next(environment.folder.glob("**/site-packages"))
+    (site / "tinyfrontier-1.dist-info").mkdir()
+    (site / "tinyfrontier-1.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.4\nName: tinyfrontier\nVersion: 1\nRequires-Dist: present<2\nRequires-Dist: away>=1\n"
+        "Requires-Dist: tool; extra == 'test'\nRequires-Dist: other; sys_platform == 'nowhere'\n"
+    )
+    (site / "present-1.dist-info").mkdir()
+    (site / "present-1.dist-info/METADATA").write_text("Metadata-Version: 2.4\nName: present\nVersion: 1\n")
+    assert environment.probe()["missing"] == ["away"]
+    assert environment.probe(["test"])["missing"] == ["away", "tool"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no shebang scripts")
+@pytest.mark.parametrize("python", [None, "#!/nowhere/python\n", "#!/bin/sh\nexit 3\n", "#!/bin/sh\necho hello\n"])
+def test_a_python_that_does_not_answer_counts_as_broken(course, folder, python):
+    """A missing, dangling or damaged interpreter is found out by starting it."""
+    environment = course.Environment(folder)
+    environment.python.parent.mkdir(parents=True)
+    if python is None:
+        environment.python.symlink_to(folder / "gone")
+    else:
+        environment.python.write_text(python)
+        environment.python.chmod(0o755)
+    assert environment.probe() is None
+    assert environment.diagnosis()[0] == "broken"
+
+
+def test_other_installations_stay_out(course, monkeypatch):
+    """Variables that would mix other packages into .venv do not reach it; the rest does."""
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
+    monkeypatch.setenv("HTTPS_PROXY", "proxy")
+    environment = course.clean_environment(EXTRA="1")
+    assert "PYTHONPATH" not in environment
+    assert "UV_SYSTEM_PYTHON" not in environment
+    assert (environment["HTTPS_PROXY"], environment["EXTRA"]) == ("proxy", "1")
+
+
+def test_jupyterlab_asks_for_no_news(machine):
+    """The first start of JupyterLab neither fetches news nor asks whether it may."""
+    machine.environment.ensure()
+    settings = json.loads((machine.environment.folder / "share/jupyter/lab/settings/overrides.json").read_text())
+    assert settings["@jupyterlab/apputils-extension:notification"] == {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+
+
+# ---------------------------------------------------------------------------------------------------- commands
+
+
+@pytest.fixture
+def started(course, monkeypatch):
+    """What the launcher would become, noted instead of started; the environment counts as complete."""
+    commands = []
+    monkeypatch.setattr(course.Environment, "ensure", lambda self, extras=(): commands.append(list(extras)))
+    monkeypatch.setattr(course, "replace_by", lambda command, variables=None: commands.append(command) or 0)
+    return commands
+
+
+def test_lab_opens_the_start_page_and_passes_its_options_on(course, started, capsys):
+    """Every option reaches JupyterLab unchanged, which stands on the course's folder."""
+    assert course.main(["lab", "--no-browser", "--port", "9123"]) == 0
+    command = started[-1]
+    assert command[1:3] == ["-m", "jupyterlab"]
+    assert command[-3:] == ["--no-browser", "--port", "9123"]
+    assert f"--ServerApp.root_dir={LAUNCHER.parent}" in command
+    assert "address" in capsys.readouterr().out
+
+
+def test_lab_shows_the_start_page_unless_another_is_named(course, folder):
+    """The start page opens where it exists, a named notebook takes precedence."""
+    environment = course.Environment(folder)
+    assert not any("default_url" in word for word in course.lab_command(environment, []))
+    (folder / "notebooks").mkdir()
+    (folder / course.START_PAGE).touch()
+    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in course.lab_command(environment, [])
+    assert not any("default_url" in word for word in course.lab_command(environment, ["notebooks/06_a.ipynb"]))
+
+
+@pytest.mark.parametrize(("option", "quiet"), [("--no-browser", True), ("--IdentityProvider.token=x", False)])
+def test_the_address_is_always_shown(course, folder, monkeypatch, option, quiet):
+    """JupyterLab's chatter is silenced only where its address is more than chatter."""
+    monkeypatch.delenv("JUPYTER_TOKEN", raising=False)
+    words = course.lab_command(course.Environment(folder), [option])
+    assert ("--log-level=WARN" in words) == quiet
+
+
+def test_the_users_own_jupyter_options_win(course, folder):
+    """A folder or log level that the user names is not set twice."""
+    words = course.lab_command(course.Environment(folder), ["--ServerApp.root_dir=/x", "--debug"])
+    assert sum("root_dir" in word for word in words) == 1
+    assert not any("log-level" in word for word in words)
+
+
+@pytest.mark.parametrize(
+    ("command", "start"),
+    [
+        ("build", ["-m", "tinyfrontier.authoring.build"]),
+        ("doctor", ["-m", "tinyfrontier.authoring.doctor"]),
+        ("bench", ["benchmarks/run.py"]),
+    ],
+)
+def test_other_commands_pass_their_arguments_through(course, started, command, start):
+    """build, doctor and bench make the environment, then become the course's own program."""
+    course.main([command, "06", "--check"])
+    assert started[0] == []
+    assert started[1][1:] == [*start, "06", "--check"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_without_a_command_the_table_is_shown(course, arguments, capsys):
+    """Called alone, or for help, the launcher lists its commands and installs nothing."""
+    assert course.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert all("course.py " + name in shown for name in course.COMMANDS)
+
+
+def test_an_unknown_command_is_named(course, capsys):
+    """A typing error gets the list of the commands that exist."""
+    assert course.main(["lap"]) == 1
+    assert "no command lap; there are: lab, test, build, doctor, bench" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot replace a process")
+def test_the_launcher_becomes_the_command(course, monkeypatch):
+    """On Linux and macOS the command takes the launcher's place, so signals and exit codes are its own."""
+    became = []
+    monkeypatch.setattr(course.os, "execve", lambda *arguments: became.append(arguments))
+    monkeypatch.setattr(course.os, "chdir", became.append)
+    monkeypatch.setattr(course.subprocess, "Popen", lambda *args, **kwargs: pytest.fail("started beside"))
+    with pytest.raises(pytest.fail.Exception):
+        course.replace_by(["python", "-c", "1"])
+    assert became[0] == str(LAUNCHER.parent)
+    assert became[1][:2] == ("python", ["python", "-c", "1"])
+
+
+def test_on_windows_the_command_decides_what_ctrl_c_means(course, monkeypatch):
+    """Where a process cannot be replaced, the launcher waits through Ctrl-C and hands the exit code on."""
+    answers = [KeyboardInterrupt(), KeyboardInterrupt(), 5]
+
+    def wait(self):
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(course, "WINDOWS", True)
+    monkeypatch.setattr(course.subprocess, "Popen", lambda *args, **kwargs: type("Process", (), {"wait": wait})())
+    assert course.replace_by(["python"]) == 5
+
+
+def test_ctrl_c_ends_quietly(course, started, monkeypatch, capsys):
+    """Ctrl-C leaves one word and the usual exit code, no traceback."""
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(course, "replace_by", interrupt)
+    assert course.main(["lab"]) == 130
+    assert capsys.readouterr().err.strip() == "Stopped."
+
+
+# ---------------------------------------------------------------------------------------------------- test
+
+
+@pytest.fixture
+def phases(course, started, monkeypatch):
+    """The commands that `test` runs, each noted and given the exit code that `codes` names."""
+    ran, codes = [], {}
+
+    def run(command, environment, root):
+        ran.append((command, environment))
+        return next((code for word, code in codes.items() if word in command), 0)
+
+    monkeypatch.setattr(course, "run", run)
+    return ran, codes
+
+
+def test_test_runs_every_phase_in_order(course, phases, started, capsys):
+    """Style, unit tests, freshness, notebooks; with the test tools, and one line that sums it up."""
+    ran, _ = phases
+    assert course.main(["test"]) == 0
+    assert started == [["test"]]
+    words = [command[2:4] for command, _ in ran]
+    assert words[:2] == [["ruff", "check"], ["ruff", "format"]]
+    assert "tests" in ran[2][0]
+    assert ran[3][0][2:] == ["tinyfrontier.authoring.build", "--check"]
+    assert ran[4][0][-2:] == ["notebooks", "solutions"]
+    assert "--nbval-lax" in ran[4][0]
+    assert capsys.readouterr().out.splitlines()[-1].startswith("all 4 phases passed in ")
+
+
+def test_a_failed_phase_does_not_hide_later_ones(course, phases, capsys):
+    """Everything runs, the summary names what failed, and the exit code is 1."""
+    ran, codes = phases
+    codes.update({"check": 1, "--nbval-lax": 3})
+    assert course.main(["test"]) == 1
+    assert len(ran) == 5
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("2 of 4 phases failed in ")
+    assert lines[-1].endswith("style, notebooks")
+
+
+def test_quick_leaves_the_notebooks_out(course, phases):
+    """--quick runs the other phases only, less the unit tests that are slow or need a browser."""
+    ran, _ = phases
+    assert course.main(["test", "--quick"]) == 0
+    assert len(ran) == 4
+    assert "not browser and not slow" in ran[2][0]
+    assert not any("--nbval-lax" in command for command, _ in ran)
+
+
+def test_what_follows_two_dashes_goes_to_pytest(course, phases):
+    """Unit tests and notebooks get the extra arguments, the linter and the build do not."""
+    ran, _ = phases
+    course.main(["test", "--", "-x", "--quick"])
+    assert [command[-2:] == ["-x", "--quick"] for command, _ in ran] == [False, False, True, False, True]
+
+
+def test_the_tests_surroundings_are_set(course, phases, monkeypatch):
+    """One thread, no progress bars, no network, and no backend that would switch inline figures off."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    ran, _ = phases
+    course.main(["test"])
+    for _, environment in ran:
+        assert environment["OMP_NUM_THREADS"] == environment["TQDM_DISABLE"] == environment["HF_HUB_OFFLINE"] == "1"
+        assert "MPLBACKEND" not in environment
+
+
+def test_one_lesson_runs_what_belongs_to_it(course, folder):
+    """--lesson 6 runs that lesson's tests, exercises, freshness and two notebooks."""
+    for name in ("tests/lessons/test_06_moe.py", "notebooks/06_moe.ipynb", "solutions/06_moe.ipynb"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "notebooks/07_other.ipynb").touch()
+    quick, lesson, rest = course.test_options(["--lesson", "6"])
+    phases = dict(course.test_phases("python", quick, lesson, rest, folder))
+    assert [command[-1] for command in phases["unit tests"]] == ["tests/lessons/test_06_moe.py", "lesson_06"]
+    assert phases["freshness"][0][-2:] == ["--check", "06"]
+    assert phases["notebooks"][0][-2:] == ["notebooks/06_moe.ipynb", "solutions/06_moe.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--lesson", "99"], "There is no lesson 99"),
+        (["--lesson", "six"], "needs a lesson's number"),
+        (["-k", "x"], "goes after --"),
+    ],
+)
+def test_options_that_make_no_sense_are_answered(course, folder, started, options, sentence, capsys):
+    """A wrong option of `test` gets a sentence, before anything is installed."""
+    assert course.main(["test", *options]) == 1
+    assert sentence in capsys.readouterr().err
+    assert started == []
+
+
+def test_interrupting_a_phase_ends_it(course, folder):
+    """On Ctrl-C the running phase is waited for, then the launcher stops."""
+
+    class Interrupted:
+        waited = 0
+
+        def wait(self, timeout=None):
+            self.waited += 1
+            if self.waited == 1:
+                raise KeyboardInterrupt
+            return 2
+
+    process = Interrupted()
+    course.subprocess = type("Processes", (), {"Popen": lambda *args, **kwargs: process})
+    with pytest.raises(KeyboardInterrupt):
+        course.run(["x"], {}, folder)
+    assert process.waited == 2
+
+
+def test_times_are_readable(course):
+    """Seconds below a minute, minutes and seconds above."""
+    assert [course.duration(seconds) for seconds in (0.24, 42, 75, 3600)] == [
+        "0.2 s",
+        "42.0 s",
+        "1 min 15 s",
+        "60 min 00 s",
+    ]

@@ -1,0 +1,144 @@
+"""Rules that hold for the whole repository: floors, hosts, paths, weights, sizes, glossary."""
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tinyfrontier.authoring.lessons import ROOT, find_lessons, read_lesson
+
+PACKAGE = ROOT / "src" / "tinyfrontier"
+FLOORS = {
+    "data": 1,
+    "models": 1,
+    "training": 1,
+    "worlds": 2,
+    "pretrained": 2,
+    "show": 3,
+    "exercises": 3,
+    "authoring": 4,
+}
+
+
+def tracked() -> list[Path]:
+    """The files of the repository, as git lists them; also new ones that are not ignored."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("this copy of the course is not a git checkout")
+    return [ROOT / name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of the package that a module imports, wherever the import stands."""
+    package = list(path.relative_to(PACKAGE).parent.parts)
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            parts = base + (node.module or "").split(".")
+            names = [parts[0]] if parts[0] else [alias.name for alias in node.names]
+            found.update(names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tinyfrontier."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found.update(a.name.split(".")[1] for a in node.names if a.name.startswith("tinyfrontier."))
+    return found & set(FLOORS)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_room_imports_a_higher_one(path):
+    """A lower floor never imports a higher one."""
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own == "__init__":
+        return
+    higher = {room for room in rooms_imported(path) if FLOORS[room] > FLOORS[own]}
+    assert not higher
+
+
+def test_only_the_checker_imports_a_lessons_exercises():
+    """No module names an exercises file of a lesson in an import; the engine loads them by number."""
+    for path in PACKAGE.rglob("*.py"):
+        assert not re.search(r"import lesson_\d\d|exercises\.lesson_\d\d import", path.read_text(encoding="utf-8")), (
+            path
+        )
+
+
+def test_no_file_names_a_package_host():
+    """No file names the host of a package index."""
+    hosts = re.compile(
+        "|".join(["py" + "pi[.]org", "python" + "hosted", "download[.]py" + "torch", "ana" + "conda[.]org"])
+    )
+    for path in tracked():
+        if path.suffix not in (".png", ".safetensors"):
+            assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), path
+
+
+def test_no_file_holds_a_path_of_one_machine():
+    """No absolute path of a developer's machine stands in a file."""
+    local = re.compile(r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/[\w.]")
+    for path in tracked():
+        if path.suffix in (".md", ".py", ".ipynb", ".toml", ".yml", ".txt"):
+            assert not local.search(path.read_text(encoding="utf-8")), path
+
+
+def test_weights_are_safetensors_and_small():
+    """No pickled file ships; weights stay under 3 MB each and 25 MB together, the checkout under 60 MB."""
+    files = tracked()
+    assert not [path for path in files if path.suffix in (".pt", ".pth", ".pkl", ".bin", ".ckpt", ".npy", ".npz")]
+    weights = [path.stat().st_size for path in files if path.suffix == ".safetensors"]
+    assert sum(weights) < 25e6
+    assert all(size < 3e6 for size in weights)
+    assert sum(path.stat().st_size for path in files) < 60e6
+
+
+def glossary_rows() -> list[list[str]]:
+    """The cells of the glossary's rows."""
+    lines = (ROOT / "lessons" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")][1:]
+
+
+def test_the_glossary_is_sorted_whole_and_bilingual():
+    """Each term stands once, in order, with a Chinese term, a sentence, and the number of a finished lesson."""
+    rows = glossary_rows()
+    lessons = {path.stem[:2] for path in find_lessons()}
+    terms = [row[0] for row in rows]
+    assert terms == sorted(set(terms), key=str.lower)
+    for row in rows:
+        assert len(row) == 4, row
+        assert re.search(r"[\u4e00-\u9fff]", row[1]), row
+        assert len(row[2].split()) >= 4, row
+        assert row[2].endswith("."), row
+        assert row[3] in lessons, row
+
+
+@pytest.mark.parametrize("path", find_lessons()[1:], ids=lambda path: path.stem)
+def test_each_lesson_adds_terms_to_the_glossary(path):
+    """A finished lesson has explained at least five terms."""
+    assert sum(row[3] == path.stem[:2] for row in glossary_rows()) >= 5
+
+
+@pytest.mark.parametrize("path", find_lessons()[1:], ids=lambda path: path.stem)
+def test_a_lesson_has_its_standing_sections(path):
+    """Each lesson says what the real system adds, and what it did not show, after its verdict, with references."""
+    lesson = read_lesson(path)
+    text = path.read_text(encoding="utf-8")
+    wild, verdict = text.index("## In the wild"), lesson.tagged("verdict")[-1].line
+    shown = text.index("## What this did not show")
+    assert wild < shown
+    assert verdict < text[:shown].count("\n") + 1
+    assert "https://" in text[shown:]
+
+
+def test_the_contributing_table_names_real_files():
+    """What CONTRIBUTING calls derived exists, and each command in the README is one of the launcher's."""
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in ("lessons/README.md", "lessons/signatures.png", "lessons/curriculum.yml"):
+        assert name in table
+        assert (ROOT / name).exists()
+    commands = set(re.findall(r"python3 course\.py (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    launcher = (ROOT / "course.py").read_text(encoding="utf-8")
+    assert commands == {"lab", "test", "build", "doctor", "bench"}
+    assert all(f'"{command}":' in launcher for command in commands)
