@@ -62,6 +62,16 @@ def _one_time_for_all(clean, noise, t, alpha_bars):
     return _noise_by_einsum(clean, noise, t[:1].expand(len(t)), alpha_bars)
 
 
+def _axes_left_out(clean, noise, t, alpha_bars):
+    a = alpha_bars[t]
+    return a.sqrt() * clean + (1 - a).sqrt() * noise
+
+
+def _always_four_axes(clean, noise, t, alpha_bars):
+    a = alpha_bars[t].reshape(-1, 1, 1, 1)
+    return a.sqrt() * clean + (1 - a).sqrt() * noise
+
+
 def _product_taken_twice(clean, noise, t, alpha_bars):
     return _noise_by_einsum(clean, noise, t, torch.cumprod(alpha_bars, dim=0))
 
@@ -238,6 +248,16 @@ EXERCISES = (
                 "one time for all",
                 _one_time_for_all,
                 "every item is noised to the first item's time; each has its own.",
+            ),
+            Mistake(
+                "axes left out",
+                _axes_left_out,
+                "alpha_bars[t] has the shape (batch,) and lines up with the last axis of `clean`, not with the first.",
+            ),
+            Mistake(
+                "always four axes",
+                _always_four_axes,
+                "this fits images alone. Points have two axes, and single numbers one: ask `clean` how many it has.",
             ),
             Mistake(
                 "product taken twice",
