@@ -18,4 +18,4 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return sorted({"__version__", *(module.name for module in iter_modules(__path__))})
+    return sorted({"__version__", *(m.name for m in iter_modules(__path__) if m.name[0] != "_")})

@@ -3,7 +3,7 @@
 The top floor: it may import every other room, and no room imports it. Names load when first used.
 """
 
-import importlib
+from .._lazy import lazy_names
 
 _HOMES = {
     "Lesson": "lessons",
@@ -15,9 +15,4 @@ _HOMES = {
     "read_lesson": "lessons",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOMES)

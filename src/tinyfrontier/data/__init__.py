@@ -3,7 +3,7 @@
 Nothing here depends on any other room of the package.
 """
 
-import importlib
+from .._lazy import lazy_names
 
 _HOMES = {
     "Digits": "digit_images",
@@ -17,9 +17,4 @@ _HOMES = {
     "text_corpus": "text",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOMES)

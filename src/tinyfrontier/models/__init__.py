@@ -1,6 +1,6 @@
 """Reference implementations that more than one lesson uses, one file a family; they import nothing of the package."""
 
-import importlib
+from .._lazy import lazy_names
 
 _HOMES = {
     "BERT": "transformer",
@@ -11,9 +11,4 @@ _HOMES = {
     "gpt2_state_dict": "transformer",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -4,7 +4,7 @@
 what they are not for; `python -m tinyfrontier.pretrained.recipes gpt` makes them again.
 """
 
-import importlib
+from .._lazy import lazy_names
 
 _HOMES = {
     "Tokenizer": "loading",
@@ -13,9 +13,4 @@ _HOMES = {
     "load_gpt": "loading",
 }
 __all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__ = lazy_names(__name__, _HOMES)
