@@ -53,7 +53,7 @@ def test_tables_are_safe_for_any_text(tmp_path, monkeypatch):
     record = {
         "claim": "a | b",
         "sections": ["F1"],
-        "measured": {"x|y": "1"},
+        "measured": [["x|y", "1"]],
         "outcome": "does not hold",
         "condition": "",
         "lesson": 1,

@@ -102,7 +102,7 @@ play.prove()
 ```
 
 ```python tags=["verdict"]
-verdict("A toy claim.", {"height": 2, "share": 0.98765}, holds=True, sections=["L1.1"], lesson=1)
+verdict("A toy claim.", {"width": 2, "share": 0.98765}, holds=True, sections=["L1.1"], lesson=1)
 ```
 '''
 

@@ -38,6 +38,7 @@ def test_the_bundle_holds_box_text_and_record():
     bundle = verdict("Is 1 < 2?", MEASURED, True, sections=["F1", "G1"], lesson=6)._repr_mimebundle_()
     assert bundle[VERDICT_MIME]["lesson"] == 6
     assert bundle[VERDICT_MIME]["sections"] == ["F1", "G1"]
+    assert [label for label, _ in bundle[VERDICT_MIME]["measured"]] == list(MEASURED)
     assert "1 &lt; 2" in bundle["text/html"]
     assert bundle["text/plain"].startswith("VERDICT: holds in miniature")
 

@@ -96,7 +96,7 @@ def ledger_markdown(root: Path = ROOT) -> str:
     records = verdicts(root)
     lines = ["| claim | sections | measured | verdict | lesson |", "|---|---|---|---|---|"]
     for record in records:
-        measured = "; ".join(f"{label}: **{value}**" for label, value in record["measured"].items())
+        measured = "; ".join(f"{label}: **{value}**" for label, value in record["measured"])
         outcome = f"**{record['outcome']}**" + (f": {record['condition']}" if record["condition"] else "")
         lines.append(
             f"| {_cell_text(record['claim'])} | {', '.join(record['sections'])} | {_cell_text(measured)} "

@@ -60,7 +60,8 @@ class Verdict:
         )
 
     def _repr_mimebundle_(self, **_) -> dict:
-        record = {**asdict(self), "sections": list(self.sections)}
+        # pairs, because a notebook is stored with its keys sorted, and the author's order is worth keeping
+        record = {**asdict(self), "sections": list(self.sections), "measured": list(map(list, self.measured.items()))}
         return {VERDICT_MIME: record, "text/html": self._repr_html_(), "text/plain": str(self)}
 
 
