@@ -534,7 +534,9 @@ def lab(arguments):
     """Open JupyterLab at the start page."""
     environment = Environment()
     environment.ensure()
-    return replace_by(lab_command(environment, arguments))
+    # One thread a kernel: models this small are slower on many, and the lessons' figures were made that way.
+    threads = {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    return replace_by(lab_command(environment, arguments), threads)
 
 
 def lab_command(environment, arguments):

@@ -588,6 +588,16 @@ def test_lab_opens_the_start_page_and_passes_its_options_on(course, started, cap
     assert "address" in capsys.readouterr().out
 
 
+def test_lab_runs_kernels_on_one_thread_unless_told_otherwise(course, started, monkeypatch):
+    """JupyterLab starts with one thread a kernel, and keeps the user's own number where there is one."""
+    given = []
+    monkeypatch.setattr(course, "replace_by", lambda command, variables=None: given.append(variables) or 0)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "3")
+    assert course.main(["lab"]) == 0
+    assert given == [{"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "3"}]
+
+
 def test_lab_shows_the_start_page_unless_another_is_named(course, folder):
     """The start page opens where it exists, a named notebook takes precedence."""
     environment = course.Environment(folder)

@@ -86,8 +86,9 @@ def test_the_encoder_fills_a_masked_word():
     special = tokenizer.special
     assert list(special) == ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
     for before, after, word in (
-        ("the number of iterations. the default", "none.", " is"),
-        ("a function", "is called", " that"),
+        ("import numpy as", ">>> np.array", " np"),
+        ("return", "if the graph is directed, false otherwise.", " true"),
+        ("x : array-like of", "(n_samples, n_features)", " shape"),
     ):
         tokens = [
             special["[CLS]"],

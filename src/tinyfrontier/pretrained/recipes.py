@@ -71,7 +71,7 @@ def bert(folder: Path, steps: int = 4600, seed: int = 0) -> dict:
     _awaken(model)
 
     def loss(generator: torch.Generator) -> Tensor:
-        # Small batches: more steps in the same time fill in masked words better.
+        # Batches this small leave time for more steps.
         with torch.autocast("cpu", torch.bfloat16):
             words, order = mlm_and_nsp(model, tokenizer, *train.pairs(10, generator), generator)
             more_words, kinship = mlm_and_contrast(model, tokenizer, *train.kin(28, generator), generator)
