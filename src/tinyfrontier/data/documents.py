@@ -14,10 +14,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from numbers import Real
 from pathlib import Path
 
-from .text import TextCorpus
+from .text import TextCorpus, check_split
 
 LICENCES = {
     "python": "PSF-2.0, Copyright Python Software Foundation",
@@ -173,12 +172,7 @@ def _check(packages, test_share, seed, max_characters) -> tuple[str, ...]:
     for package in packages:
         if package not in LICENCES:
             raise ValueError(f"packages must be among {', '.join(LICENCES)}, got {package!r}")
-    if isinstance(test_share, bool) or not isinstance(test_share, Real):
-        raise TypeError(f"test_share must be a number, got {type(test_share).__name__}")
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed must be an int, got {type(seed).__name__}")
+    check_split(test_share, seed)
     if max_characters is not None and not (isinstance(max_characters, int) and max_characters > 0):
         raise ValueError(f"max_characters must be a positive int or None, got {max_characters!r}")
     return packages

@@ -23,6 +23,21 @@ class TextCorpus:
     licence: str
 
 
+def check_split(test_share: float, seed: int) -> None:
+    """Refuse a share of held-out text that is not between 0 and 1, and a seed that is not an int.
+
+    Raises:
+        TypeError: if `test_share` is not a number or `seed` is not an int.
+        ValueError: if `test_share` is not between 0 and 1.
+    """
+    if isinstance(test_share, bool) or not isinstance(test_share, Real):
+        raise TypeError(f"test_share must be a number, got {type(test_share).__name__}")
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an int, got {type(seed).__name__}")
+
+
 def text_corpus(test_share: float = 0.1, seed: int = 0) -> TextCorpus:
     """Python's help topics, split into training and held-out bytes.
 
@@ -38,12 +53,7 @@ def text_corpus(test_share: float = 0.1, seed: int = 0) -> TextCorpus:
         TypeError: if `test_share` is not a number or `seed` is not an int.
         ValueError: if `test_share` is not between 0 and 1.
     """
-    if isinstance(test_share, bool) or not isinstance(test_share, Real):
-        raise TypeError(f"test_share must be a number, got {type(test_share).__name__}")
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must lie between 0 and 1, got {test_share}")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed must be an int, got {type(seed).__name__}")
+    check_split(test_share, seed)
     entries = _unique_entries()
     random.Random(seed).shuffle(entries)
     wanted = test_share * sum(map(len, entries))
