@@ -68,3 +68,9 @@ def test_the_parts_of_the_map_are_the_curriculums():
     text = maps.course_map_markdown()
     for part, title in curriculum()["parts"].items():
         assert f"**Part {part} · {title}**" in text
+
+
+def test_the_readmes_picture_holds_the_flagships():
+    """The README's picture is made of the flagship lessons' signature results, in order."""
+    numbers = [lesson.number for lesson, _, _ in maps.signature_pictures()]
+    assert numbers == curriculum()["flagships"] == [1, 6, 11, 15]

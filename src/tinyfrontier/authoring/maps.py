@@ -47,9 +47,11 @@ def verdicts(root: Path = ROOT) -> list[dict]:
 
 
 def signature_pictures(root: Path = ROOT) -> list[tuple[Lesson, bytes, str]]:
-    """Each finished lesson's signature picture: the lesson, PNG bytes, text alternative."""
+    """The signature pictures of the finished flagship lessons: the lesson, PNG bytes, text alternative."""
     found = []
     for lesson in finished(root):
+        if lesson.number not in curriculum(root)["flagships"]:
+            continue
         for output in _outputs(lesson, root):
             about = output.get("metadata", {}).get("image/png", {})
             if about.get("signature"):
@@ -186,7 +188,7 @@ def signatures_digest(root: Path = ROOT) -> str:
 
 
 def compose_signatures(root: Path = ROOT, columns: int = 2) -> bytes:
-    """All signature pictures on one sheet, as PNG bytes, at most four: one for each of the first finished lessons."""
+    """The flagship lessons' signature pictures on one sheet, as PNG bytes."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -195,7 +197,7 @@ def compose_signatures(root: Path = ROOT, columns: int = 2) -> bytes:
     from ..show import use_style
 
     use_style()
-    pictures = signature_pictures(root)[:4]
+    pictures = signature_pictures(root)
     rows = max(1, -(-len(pictures) // columns))
     figure, axes = plt.subplots(rows, columns, figsize=(6 * columns, 4.1 * rows), squeeze=False)
     for ax in axes.flat:
