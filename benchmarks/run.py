@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from types import ModuleType
 
 import torch
@@ -120,6 +121,51 @@ def attention_rows(effort: Effort) -> Iterator[Row]:
         ):
             case = f"{tokens} tokens, 4 heads of 32, {kind}"
             yield Row("attention (01)", case, "torch, scaled_dot_product_attention", *race(*pair, effort))
+
+
+def gpt_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 02's decoder against transformers' GPT-2 with the same weights, and its KV cache against none."""
+    code = code_of(2, effort)
+    if code is None:
+        return
+    torch.manual_seed(0)
+    vocabulary, width, layers, heads = (64, 32, 1, 4) if effort.quick else (1024, 128, 2, 4)
+    model = code.GPT(vocabulary, 64, layers, heads, width).eval()
+    library = code.published(model)
+    tokens = torch.randint(vocabulary, (2 if effort.quick else 8, 64))
+    with torch.no_grad():
+        must_agree("GPT logits", model(tokens)[0], library(tokens).logits)
+
+    def logits_of(network):
+        found = network(tokens)
+        return found[0] if isinstance(found, tuple) else found.logits
+
+    def forward(network):
+        with torch.no_grad():
+            return logits_of(network)
+
+    def step(network):
+        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
+
+        def once():
+            optimiser.zero_grad(set_to_none=True)
+            logits = logits_of(network)[:, :-1].flatten(0, 1)
+            torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten()).backward()
+            optimiser.step()
+
+        return once
+
+    peer, size = "transformers, GPT2LMHeadModel", f"{tokens.numel()} tokens, {layers} layers of width {width}"
+    pair = race(lambda: forward(model), lambda: forward(library), effort)
+    yield Row("GPT (02)", f"{size}, forward", peer, *pair)
+    yield Row("GPT (02)", f"{size}, training step with AdamW", peer, *race(step(model), step(library), effort))
+    start, best = torch.zeros(1, 1, dtype=torch.long), code.sampler(temperature=0)
+    for new in (8, 16) if effort.quick else (25, 100, 400):
+        writer = code.GPT(vocabulary, 512, layers, heads, width).eval()
+        few = Effort(3, 0.0, effort.quick)  # one writing of 400 tokens is long enough by itself
+        write = partial(code.generate, writer, start, new, best)
+        times = race(partial(write, cached=True), partial(write, cached=False), few)
+        yield Row("writing with a KV cache (02)", f"{new} new tokens", "the same model without a cache", *times)
 
 
 def mixture_rows(effort: Effort) -> Iterator[Row]:
@@ -263,7 +309,7 @@ def notebook_rows(effort: Effort, anew: bool) -> Iterator[Row]:
 
 def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
     """All rows of the table, in order."""
-    for rows in (attention_rows, mixture_rows, diffusion_rows, import_row):
+    for rows in (attention_rows, gpt_rows, mixture_rows, diffusion_rows, import_row):
         yield from rows(effort)
     yield from notebook_rows(effort, notebooks)
 

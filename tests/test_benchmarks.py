@@ -44,6 +44,8 @@ def test_every_peer_has_its_rows(table):
     found = {(row["name"], row["peer"]) for row in table["rows"]}
     assert found >= {
         ("attention (01)", "torch, scaled_dot_product_attention"),
+        ("GPT (02)", "transformers, GPT2LMHeadModel"),
+        ("writing with a KV cache (02)", "the same model without a cache"),
         ("mixture of experts (06)", "transformers, MixtralSparseMoeBlock"),
         ("diffusion, training step (15)", "the same U-Net, diffusers' scheduler"),
         ("diffusion, training step (15)", "diffusers, UNet2DModel of like size"),
