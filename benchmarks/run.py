@@ -104,6 +104,18 @@ def training(function: Callable[..., torch.Tensor], leaves: list[torch.Tensor]) 
     return lambda: torch.autograd.grad(function(*leaves).square().mean(), leaves)
 
 
+def training_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+    """One update of all weights: gradients of `loss()`, then AdamW."""
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def once() -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss().backward()
+        optimiser.step()
+
+    return once
+
+
 def attention_rows(effort: Effort) -> Iterator[Row]:
     """Lesson 01's three lines against PyTorch's fused attention."""
     code = code_of(1, effort)
@@ -145,15 +157,11 @@ def gpt_rows(effort: Effort) -> Iterator[Row]:
             return logits_of(network)
 
     def step(network):
-        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
-
-        def once():
-            optimiser.zero_grad(set_to_none=True)
+        def loss():
             logits = logits_of(network)[:, :-1].flatten(0, 1)
-            torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten()).backward()
-            optimiser.step()
+            return torch.nn.functional.cross_entropy(logits, tokens[:, 1:].flatten())
 
-        return once
+        return training_step(network, loss)
 
     peer, size = "transformers, GPT2LMHeadModel", f"{tokens.numel()} tokens, {layers} layers of width {width}"
     pair = race(lambda: forward(model), lambda: forward(library), effort)
@@ -243,15 +251,8 @@ def diffusion_rows(effort: Effort) -> Iterator[Row]:
         return library(noisy, t, class_labels=labels, return_dict=False)[0]
 
     def step(model, loss, predict):
-        optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
         generator = torch.Generator().manual_seed(0)
-
-        def once():
-            optimiser.zero_grad(set_to_none=True)
-            loss(predict, images, generator).backward()
-            optimiser.step()
-
-        return once
+        return training_step(model, lambda: loss(predict, images, generator))
 
     first, second = code.UNet(), code.UNet()
     second.load_state_dict(first.state_dict())

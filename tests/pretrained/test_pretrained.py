@@ -86,6 +86,7 @@ def test_the_encoder_fills_a_masked_word():
     special = tokenizer.special
     assert list(special) == ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
     for before, after, word in (
+        ("the number of iterations. the default", "none.", " is"),
         ("import numpy as", ">>> np.array", " np"),
         ("return", "if the graph is directed, false otherwise.", " true"),
         ("x : array-like of", "(n_samples, n_features)", " shape"),

@@ -320,7 +320,12 @@ def read_lesson(path: str | Path, root: Path = ROOT) -> Lesson:
     Raises:
         LessonError: if it is malformed; the message names file, line and what is wrong, one line for each fault.
     """
-    path = Path(path)
+    state = Path(path).stat()
+    return _read(Path(path), root, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=128)  # one run of the build asks for each lesson about eight times
+def _read(path: Path, root: Path, modified: int, size: int) -> Lesson:
     shown = path.relative_to(root) if path.is_absolute() and path.is_relative_to(root) else path
     text = path.read_text(encoding="utf-8")
     front, body, first = _split_front_matter(text, shown)

@@ -12,9 +12,9 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from ..show import VERDICT_MIME
 from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson, section_ids
 
-VERDICT_MIME = "application/vnd.tinyfrontier.verdict+json"
 SIGNATURES = "lessons/signatures.png"
 
 

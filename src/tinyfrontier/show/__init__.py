@@ -3,19 +3,19 @@
 It draws what it is given; it knows no lesson and trains nothing.
 """
 
-from .figures import COLOURS, label_lines, picture, use_style
-from .panels import Panel, panel
-from .verdicts import OUTCOMES, VERDICT_MIME, Verdict, verdict
+from .._lazy import lazy_names
 
-__all__ = [
-    "COLOURS",
-    "OUTCOMES",
-    "VERDICT_MIME",
-    "Panel",
-    "Verdict",
-    "label_lines",
-    "panel",
-    "picture",
-    "use_style",
-    "verdict",
-]
+_HOMES = {
+    "COLOURS": "figures",
+    "OUTCOMES": "verdicts",
+    "Panel": "panels",
+    "VERDICT_MIME": "verdicts",
+    "Verdict": "verdicts",
+    "label_lines": "figures",
+    "panel": "panels",
+    "picture": "figures",
+    "use_style": "figures",
+    "verdict": "verdicts",
+}
+__all__ = sorted(_HOMES)
+__getattr__ = lazy_names(__name__, _HOMES)
