@@ -12,9 +12,11 @@ from .engine import Case, Exercise, Mistake
 
 def bits_per_byte(logits, tokens, text):
     bits = 0.0
-    chances = logits.double().log_softmax(-1)
-    for place in range(1, len(tokens)):
-        bits -= chances[place - 1, tokens[place]].item() / math.log(2)
+    for rows, right in zip(
+        logits[:-1].split(1024), tokens[1:].split(1024), strict=True
+    ):  # a whole text at once is large
+        chances = rows.double().log_softmax(-1)  # (rows, vocabulary)
+        bits -= chances.gather(1, right[:, None]).sum().item() / math.log(2)
     return bits / len(text.encode())
 
 
