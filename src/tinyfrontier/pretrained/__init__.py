@@ -1,7 +1,7 @@
 """Small pretrained weights, each beside its card and the recipe that remakes it.
 
-`load_gpt()` and `load_bert()` read them in milliseconds; `card("gpt")` tells what they are, how they were made and
-what they are not for; `python -m tinyfrontier.pretrained.recipes gpt` makes them again.
+`load_gpt()`, `load_bert()` and `load_programs()` read them in milliseconds; `card("gpt")` tells what they are, how they
+were made and what they are not for; `python -m tinyfrontier.pretrained.recipes gpt` makes them again.
 """
 
 from .._lazy import lazy_names
@@ -11,6 +11,7 @@ _HOMES = {
     "card": "loading",
     "load_bert": "loading",
     "load_gpt": "loading",
+    "load_programs": "loading",
 }
 __all__ = sorted(_HOMES)
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as _Tokenizer
 from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
 
 HOME = Path(__file__).parent
-NAMES = ("bert", "gpt")
+NAMES = ("bert", "gpt", "programs")
 
 
 class Tokenizer:
@@ -70,13 +70,23 @@ def load_bert() -> tuple[BERT, Tokenizer]:
     return _filled(model, "bert"), load_tokenizer("bert")
 
 
+def load_programs() -> tuple[GPT, Tokenizer]:
+    """The shipped writer of small programs and its tokenizer, in evaluation mode and float32; see `card("programs")`.
+
+    It continues a request, then `<program>`, with the body of a function and `<end>`; the vocabulary's other special
+    tokens are `<pad>` and `<unknown>`.
+    """
+    model = GPT(GPTConfig(**_read_config("programs")))
+    return _filled(model, "programs"), load_tokenizer("programs")
+
+
 def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of the weights called `name`, alone."""
     return Tokenizer(_Tokenizer.from_file(str(_folder(name) / "tokenizer.json")))
 
 
 def card(name: str) -> str:
-    """What the weights called `name` ("gpt" or "bert") are, in Markdown: data, licences, size, cost, loss, limits.
+    """What the weights called `name` ("gpt", "bert", "programs") are, in Markdown: data, licences, size, cost, limits.
 
     Raises:
         ValueError: if there are no such weights.

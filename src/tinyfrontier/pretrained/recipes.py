@@ -1,8 +1,9 @@
-"""Remake the shipped weights: `python -m tinyfrontier.pretrained.recipes gpt` (or `bert`).
+"""Remake the shipped weights: `python -m tinyfrontier.pretrained.recipes gpt` (or `bert`, or `programs`).
 
-Each recipe reads documentation that is already on this computer, trains a tokenizer and a model on it, measures the
-model on held-out modules, and writes model.safetensors, tokenizer.json and config.json beside the card. The
-documentation belongs to the installed versions, so remade weights differ a little from the shipped ones.
+The recipe of `programs` stands in programs.py. Each of the others reads documentation that is already on this
+computer, trains a tokenizer and a model on it, measures the model on held-out modules, and writes model.safetensors,
+tokenizer.json and config.json beside the card. The documentation belongs to the installed versions, so remade weights
+differ a little from the shipped ones.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..data.documents import LICENCES, Document, Documentation, documentation
 from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
 from ..training import fit, seed_everything
 from .loading import HOME, Tokenizer
+from .programs import programs
 
 PACKAGES = tuple(LICENCES)
 IGNORED = -100  # cross_entropy's mark for "no target here"
@@ -373,7 +375,7 @@ BERT_CARD = {
     "limits": "it has read one kind of English text only, in lower case, 128 tokens at a time; its vectors tell "
     "packages and topics apart better than they tell what a sentence says.",
 }
-RECIPES: dict[str, Callable[..., dict]] = {"gpt": gpt, "bert": bert}
+RECIPES: dict[str, Callable[..., dict]] = {"gpt": gpt, "bert": bert, "programs": programs}
 
 
 def main(arguments: list[str] | None = None) -> None:
