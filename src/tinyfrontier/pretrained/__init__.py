@@ -11,6 +11,7 @@ _HOMES = {
     "card": "loading",
     "load_bert": "loading",
     "load_gpt": "loading",
+    "load_mae": "masked_autoencoder",
     "load_programs": "loading",
 }
 __all__ = sorted(_HOMES)

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer as _Tokenizer
 from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
 
 HOME = Path(__file__).parent
-NAMES = ("bert", "gpt", "programs")
+NAMES = tuple(sorted(path.parent.name for path in HOME.glob("*/README.md")))
 
 
 class Tokenizer:

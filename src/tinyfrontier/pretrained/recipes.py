@@ -1,9 +1,9 @@
-"""Remake the shipped weights: `python -m tinyfrontier.pretrained.recipes gpt` (or `bert`, or `programs`).
+"""Remake the shipped weights: `python -m tinyfrontier.pretrained.recipes gpt` (or another name of `RECIPES`).
 
-The recipe of `programs` stands in programs.py. Each of the others reads documentation that is already on this
-computer, trains a tokenizer and a model on it, measures the model on held-out modules, and writes model.safetensors,
-tokenizer.json and config.json beside the card. The documentation belongs to the installed versions, so remade weights
-differ a little from the shipped ones.
+The recipes of `gpt` and `bert` stand here. Each reads documentation that is already on this computer, trains a
+tokenizer and a model on it, measures the model on held-out modules, and writes model.safetensors, tokenizer.json and
+config.json beside the card. The documentation belongs to the installed versions, so remade weights differ a little
+from the shipped ones. The other recipes stand in the modules that `RECIPES` names.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import json
 import math
 import time
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -26,7 +26,6 @@ from ..data.documents import LICENCES, Document, Documentation, documentation
 from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
 from ..training import fit, seed_everything
 from .loading import HOME, Tokenizer
-from .programs import programs
 
 PACKAGES = tuple(LICENCES)
 IGNORED = -100  # cross_entropy's mark for "no target here"
@@ -375,7 +374,8 @@ BERT_CARD = {
     "limits": "it has read one kind of English text only, in lower case, 128 tokens at a time; its vectors tell "
     "packages and topics apart better than they tell what a sentence says.",
 }
-RECIPES: dict[str, Callable[..., dict]] = {"gpt": gpt, "bert": bert, "programs": programs}
+# Recipe, and the module of this package that holds a function of that name; loaded when it is asked for.
+RECIPES = {"bert": "recipes", "gpt": "recipes", "mae": "masked_autoencoder", "programs": "programs"}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -387,7 +387,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     options = {} if given.steps is None else {"steps": given.steps}
-    measured = RECIPES[given.name](given.out or HOME / given.name, seed=given.seed, **options)
+    recipe = getattr(import_module(f".{RECIPES[given.name]}", __package__), given.name)
+    measured = recipe(given.out or HOME / given.name, seed=given.seed, **options)
     for name, value in measured.items():
         print(f"{name}: {value}")
 
