@@ -270,6 +270,56 @@ def diffusion_rows(effort: Effort) -> Iterator[Row]:
     yield Row("diffusion, training step (15)", case, "diffusers, UNet2DModel of like size", *race(own, theirs, effort))
 
 
+def stable_diffusion_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 16: an image by its own loop against the pipeline's, by steps; a training step, own against diffusers'."""
+    code = code_of(16, effort)
+    if code is None:
+        return
+    pipe = code.StableDiffusionPipeline.from_pretrained(code.stable_diffusion_folder())
+    pipe.set_progress_bar_config(disable=True)
+    prompt = "a small red circle left of a large blue square"
+    # Each call is long enough to be measured by itself.
+    slow = Effort(repeats=min(3, effort.repeats), seconds=0.0, quick=effort.quick)
+    for steps in (4,) if effort.quick else (4, 8, 20, 50):
+
+        def own(steps=steps):
+            return code.to_images(pipe.vae, code.latent_path(pipe, pipe.unet, [prompt], w=2.0, steps=steps, seed=0)[-1])
+
+        def theirs(steps=steps):
+            settings = {"guidance_scale": 2.0, "num_inference_steps": steps, "output_type": "pt"}
+            return pipe(prompt, generator=torch.Generator().manual_seed(0), **settings).images
+
+        must_agree(f"image in {steps} steps", own(), theirs())
+        name = "Stable Diffusion, one image (16)"
+        yield Row(name, f"{steps} guided steps", "diffusers, the pipeline", *race(own, theirs, slow))
+
+    data = code.captioned_scenes(8 if effort.quick else 64, seed=0)
+    latents, states = code.to_latents(pipe.vae, data.images), code.states_of(pipe, data.captions)
+    empty, scheduler = code.states_of(pipe, [""])[0], pipe.scheduler
+    torch.manual_seed(0)
+    first, second = (code.UNet2DConditionModel.from_config(pipe.unet.config) for _ in range(2))
+    second.load_state_dict(first.state_dict())
+
+    def by_lesson():
+        draw = torch.Generator().manual_seed(1)
+        return code.v_loss(first, latents, states, empty, scheduler.alphas_cumprod, draw, batch=len(latents))
+
+    def by_scheduler():
+        draw, batch = torch.Generator().manual_seed(1), len(latents)
+        rows = torch.randint(len(latents), (batch,), generator=draw)
+        t = ((torch.arange(batch) + torch.rand(batch, generator=draw)) * 1000 / batch).long()
+        noise, told = torch.randn(latents.shape, generator=draw), states[rows]
+        told[torch.rand(batch, generator=draw) < 0.1] = empty
+        noisy, v = (step(latents[rows], noise, t) for step in (scheduler.add_noise, scheduler.get_velocity))
+        return torch.nn.functional.mse_loss(second(noisy, t, told).sample, v)
+
+    with torch.no_grad():
+        must_agree("latent diffusion loss", by_lesson(), by_scheduler())
+    steps = [training_step(model, loss) for model, loss in ((first, by_lesson), (second, by_scheduler))]
+    case = f"{len(latents)} latents, forward + backward + AdamW"
+    yield Row("latent U-Net, training step (16)", case, "diffusers' scheduler", *race(*steps, slow))
+
+
 def import_row(effort: Effort) -> Iterator[Row]:
     """Starting Python and importing the package, against starting Python alone; wall time of the process."""
     took: dict[str, list[float]] = {"import tinyfrontier": [], "pass": []}
@@ -310,7 +360,7 @@ def notebook_rows(effort: Effort, anew: bool) -> Iterator[Row]:
 
 def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
     """All rows of the table, in order."""
-    for rows in (attention_rows, gpt_rows, mixture_rows, diffusion_rows, import_row):
+    for rows in (attention_rows, gpt_rows, mixture_rows, diffusion_rows, stable_diffusion_rows, import_row):
         yield from rows(effort)
     yield from notebook_rows(effort, notebooks)
 

@@ -49,6 +49,8 @@ def test_every_peer_has_its_rows(table):
         ("mixture of experts (06)", "transformers, MixtralSparseMoeBlock"),
         ("diffusion, training step (15)", "the same U-Net, diffusers' scheduler"),
         ("diffusion, training step (15)", "diffusers, UNet2DModel of like size"),
+        ("Stable Diffusion, one image (16)", "diffusers, the pipeline"),
+        ("latent U-Net, training step (16)", "diffusers' scheduler"),
         ("import tinyfrontier", "python -c pass"),
     }
     cases = [(row["name"], row["case"], row["peer"]) for row in table["rows"]]
@@ -88,9 +90,11 @@ def test_a_missing_lesson_leaves_a_note(bench, monkeypatch):
 
     monkeypatch.setattr(bench, "definitions", missing)
     effort = little(bench)
-    for rows in (bench.attention_rows, bench.mixture_rows, bench.diffusion_rows):
+    for rows in (bench.attention_rows, bench.mixture_rows, bench.diffusion_rows, bench.stable_diffusion_rows):
         assert list(rows(effort)) == []
-    assert [note.split(":")[0] for note in effort.skipped] == [f"lesson {n} is left out" for n in ("01", "06", "15")]
+    assert [note.split(":")[0] for note in effort.skipped] == [
+        f"lesson {n} is left out" for n in ("01", "06", "15", "16")
+    ]
 
 
 def test_the_two_sides_take_turns(bench):

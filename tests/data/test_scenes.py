@@ -112,6 +112,16 @@ def test_a_seed_repeats_and_another_differs():
     assert not torch.equal(render(scene, seed=1), render(scene, seed=2))
 
 
+def test_without_jitter_a_scene_has_one_picture():
+    """With jitter 0 the seed changes nothing, and the reader still reads every scene."""
+    scenes = all_scenes()[::11]
+    still = render(scenes, seed=1, jitter=0)
+    assert torch.equal(still, render(scenes, seed=2, jitter=0))
+    assert drawn_right(still, scenes).float().mean() >= 0.99
+    with pytest.raises(ValueError, match="jitter must be between 0 and 1, got 2"):
+        render(scenes, jitter=2)
+
+
 @pytest.mark.parametrize(
     "caption", ["", "a red circle", "a small red circle on a small blue square", "a small red circle above", "red " * 9]
 )

@@ -135,7 +135,9 @@ def all_scenes(*, things: int = 2, held_out: bool | None = None) -> tuple[Scene,
     return tuple(scene for scene in _every(things) if held_out is None or scene.held_out == held_out)
 
 
-def captioned_scenes(count: int, *, seed: int = 0, things: int = 2, held_out: bool | None = False) -> CaptionedScenes:
+def captioned_scenes(
+    count: int, *, seed: int = 0, things: int = 2, held_out: bool | None = False, jitter: float = 1.0
+) -> CaptionedScenes:
     """Draw scenes at random, each equally likely, and render them.
 
     Args:
@@ -143,10 +145,12 @@ def captioned_scenes(count: int, *, seed: int = 0, things: int = 2, held_out: bo
         seed: which ones, and how they lie.
         things: 1 or 2 things a scene.
         held_out: False for scenes to train on, True for held-out ones, None for all.
+        jitter: how much pictures of one scene differ, 0 to 1; see `render`.
 
     Raises:
         TypeError: if `count` or `seed` is not an int.
-        ValueError: if `count` is below 1, `things` is neither 1 nor 2, or no such scene exists.
+        ValueError: if `count` is below 1, `things` is neither 1 nor 2, `jitter` is out of range, or no such scene
+            exists.
     """
     for name, value in (("count", count), ("seed", seed)):
         if isinstance(value, bool) or not isinstance(value, int):
@@ -159,7 +163,7 @@ def captioned_scenes(count: int, *, seed: int = 0, things: int = 2, held_out: bo
     generator = torch.Generator().manual_seed(seed)
     drawn = tuple(choice[i] for i in torch.randint(len(choice), (count,), generator=generator).tolist())
     return CaptionedScenes(
-        images=render(drawn, seed=seed),
+        images=render(drawn, seed=seed, jitter=jitter),
         captions=tuple(scene.caption for scene in drawn),
         scenes=drawn,
         source="rendered by tinyfrontier.data.scenes",
@@ -184,31 +188,34 @@ def parse_caption(caption: str) -> Scene:
         ) from None
 
 
-def render(scenes: tuple[Scene, ...] | list[Scene], *, seed: int = 0) -> Tensor:
+def render(scenes: tuple[Scene, ...] | list[Scene], *, seed: int = 0, jitter: float = 1.0) -> Tensor:
     """Pictures of `scenes`, float32 (n, 3, 32, 32) in [0, 1], with soft edges.
 
-    Places, radii and colours vary a little with `seed`; the caption stays true.
+    Places, radii and colours vary a little with `seed`; the caption stays true. With `jitter` 0 they do not vary at
+    all, and a scene has one picture.
 
     Raises:
-        ValueError: if `scenes` is empty.
+        ValueError: if `scenes` is empty or `jitter` is not between 0 and 1.
     """
     if not scenes:
         raise ValueError("scenes must hold at least one scene, got none")
+    if not 0 <= jitter <= 1:
+        raise ValueError(f"jitter must be between 0 and 1, got {jitter}")
     generator = torch.Generator().manual_seed(seed)
-    noise = 2 * torch.rand(len(scenes), 2, 6, generator=generator) - 1  # (n, thing, jitter) in [-1, 1]
+    noise = jitter * (2 * torch.rand(len(scenes), 2, 6, generator=generator) - 1)  # (n, thing, what) in [-1, 1]
     images = torch.tensor(BACKGROUND).view(1, 3, 1, 1).repeat(len(scenes), 1, SIDE, SIDE)
     for place in range(2):
         rows = [i for i, scene in enumerate(scenes) if place == 0 or scene.second is not None]
         if not rows:
             continue
         things = [(scenes[i].first, scenes[i].second)[place] for i in rows]
-        jitter = noise[rows, place]
+        moved = noise[rows, place]
         centre = torch.tensor([_centre(scenes[i], place) for i in rows])  # (rows, 2)
         # along the relation a thing may move less than across it, or two large ones would touch.
         loose = torch.tensor([_looseness(scenes[i]) for i in rows])
-        centre = centre + loose * jitter[:, :2]
-        radius = torch.tensor([SIZES[thing.size] for thing in things]) * (1 + 0.03 * jitter[:, 2])
-        colour = torch.tensor([COLOURS[thing.colour] for thing in things]) + 0.03 * jitter[:, 3:]
+        centre = centre + loose * moved[:, :2]
+        radius = torch.tensor([SIZES[thing.size] for thing in things]) * (1 + 0.03 * moved[:, 2])
+        colour = torch.tensor([COLOURS[thing.colour] for thing in things]) + 0.03 * moved[:, 3:]
         kind = torch.tensor([SHAPES.index(thing.shape) for thing in things])
         cover = _coverage(centre, radius, kind).unsqueeze(1)  # (rows, 1, 32, 32)
         images[rows] = images[rows] * (1 - cover) + colour[:, :, None, None] * cover
