@@ -13,6 +13,7 @@ _HOMES = {
     "load_gpt": "loading",
     "load_mae": "masked_autoencoder",
     "load_programs": "loading",
+    "stable_diffusion_folder": "loading",
 }
 __all__ = sorted(_HOMES)
 __getattr__ = lazy_names(__name__, _HOMES)

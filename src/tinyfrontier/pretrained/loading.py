@@ -80,6 +80,14 @@ def load_programs() -> tuple[GPT, Tokenizer]:
     return _filled(model, "programs"), load_tokenizer("programs")
 
 
+def stable_diffusion_folder() -> Path:
+    """The folder of the shipped text-to-image model, for `StableDiffusionPipeline.from_pretrained`.
+
+    See `card("stable_diffusion")`.
+    """
+    return HOME / "stable_diffusion"
+
+
 def load_tokenizer(name: str) -> Tokenizer:
     """The tokenizer of the weights called `name`, alone."""
     return Tokenizer(_Tokenizer.from_file(str(_folder(name) / "tokenizer.json")))

@@ -375,7 +375,13 @@ BERT_CARD = {
     "packages and topics apart better than they tell what a sentence says.",
 }
 # Recipe, and the module of this package that holds a function of that name; loaded when it is asked for.
-RECIPES = {"bert": "recipes", "gpt": "recipes", "mae": "masked_autoencoder", "programs": "programs"}
+RECIPES = {
+    "bert": "recipes",
+    "gpt": "recipes",
+    "mae": "masked_autoencoder",
+    "programs": "programs",
+    "stable_diffusion": "stable_diffusion",
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,0 +1,192 @@
+"""Lesson 17's quantiser against scikit-learn, its block against PyTorch, its senses against their judges."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from sklearn.cluster import KMeans
+
+from tinyfrontier.authoring import definitions
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Everything that the lesson defines."""
+    return definitions(17)
+
+
+@pytest.mark.parametrize(("count", "size", "k"), [(60, 3, 4), (200, 17, 9), (30, 1, 2)])
+def test_lloyd_steps_equal_the_library(lesson, count, size, k):
+    """From the same start, one to five Lloyd steps give scikit-learn's cluster centres."""
+    generator = torch.Generator().manual_seed(count)
+    vectors = torch.randn(count, size, generator=generator)
+    start = codes = lesson.first_codes(vectors, k, generator)
+    for steps in range(1, 6):
+        codes = lesson.lloyd_step(vectors, codes)
+        library = KMeans(k, init=start.numpy(), n_init=1, max_iter=steps, tol=0, algorithm="lloyd").fit(vectors.numpy())
+        assert (codes - torch.tensor(library.cluster_centers_)).abs().max() < 1e-4
+        assert torch.equal(lesson.nearest_code(vectors, codes), torch.tensor(library.predict(vectors.numpy())).long())
+
+
+def test_a_code_without_vectors_stays(lesson):
+    """A code that is nobody's nearest keeps its place, the others become means."""
+    vectors, codes = torch.tensor([[0.0], [2.0], [10.0]]), torch.tensor([[1.5], [11.0], [-90.0]])
+    assert lesson.lloyd_step(vectors, codes).flatten().tolist() == [1.0, 10.0, -90.0]
+
+
+def test_first_codes_are_different_vectors(lesson):
+    """k-means++ starts at vectors of the data, and never twice at the same place."""
+    vectors = torch.arange(12.0)[:, None].repeat(30, 1)
+    codes = lesson.first_codes(vectors, 12, torch.Generator().manual_seed(0))
+    assert sorted(codes.flatten().tolist()) == list(range(12))
+
+
+@pytest.mark.parametrize(("batch", "tokens", "width"), [(2, 24, 48), (1, 1, 8), (3, 7, 32)])
+def test_the_block_equals_the_library(lesson, batch, tokens, width):
+    """With the same weights, outputs and gradients equal those of nn.TransformerEncoderLayer under a causal mask."""
+    torch.manual_seed(width)
+    block = lesson.Block(width).double()
+    library = lesson.library_block(block).double()
+    some = torch.randn(batch, tokens, width, dtype=torch.double)
+    ours_in, theirs_in = some.clone().requires_grad_(), some.clone().requires_grad_()
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(tokens, dtype=torch.double)
+    ours, theirs = block(ours_in), library(theirs_in, src_mask=mask)
+    assert (ours - theirs).abs().max() < 1e-10
+    weight = torch.randn_like(ours)
+    (ours * weight).sum().backward()
+    (theirs * weight).sum().backward()
+    assert (ours_in.grad - theirs_in.grad).abs().max() < 1e-9
+    assert (block.qkv.weight.grad - library.self_attn.in_proj_weight.grad).abs().max() < 1e-9
+
+
+def test_a_later_token_changes_nothing_before_it(lesson):
+    """The decoder is causal."""
+    torch.manual_seed(0)
+    model = lesson.Decoder(16)
+    tokens = torch.randint(lesson.VOCABULARY - 4, (2, 12))
+    changed = tokens.clone()
+    changed[:, 7] = (changed[:, 7] + 1) % 200
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    before, after = model(tokens), model(changed)
+    assert (before[:, :7] - after[:, :7]).abs().max() < 1e-5
+    assert (before[:, 7:] - after[:, 7:]).abs().max() > 1e-3
+
+
+def test_places_start_again_at_each_marker(lesson):
+    """The place is the distance from the latest marker, whatever came before it."""
+    mark = lesson.MARK
+    tokens = torch.tensor(
+        [[mark["words"], 1, 2, mark["sound"], 206, 207], [mark["sound"], 206, 207, 208, mark["words"], 0]]
+    )
+    assert lesson.places(tokens).tolist() == [[0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 0, 1]]
+
+
+def test_the_vocabulary_has_no_overlap(lesson):
+    """Every token belongs to one sense or is one marker."""
+    owned = [range(lesson.OFFSET[s], lesson.OFFSET[s] + lesson.CODES[s]) for s in lesson.SENSES]
+    tokens = [*itertools.chain(*owned), *lesson.MARK.values()]
+    assert sorted(tokens) == list(range(lesson.VOCABULARY))
+
+
+def test_held_out_scenes_are_spread_evenly(lesson):
+    """Each thing misses exactly one corner, each corner six things, and no scene is in both lists."""
+    assert len(lesson.SEEN) == 72
+    assert len(set(lesson.SEEN) | set(lesson.HELD_OUT)) == 96
+    things, places = zip(*lesson.HELD_OUT, strict=True)
+    assert len(set(things)) == 24
+    assert all(places.count(place) == 6 for place in lesson.PLACES)
+
+
+def test_cutting_and_joining_a_picture_changes_nothing(lesson):
+    """Patches put together again are the picture, and the first patch is its top left corner."""
+    images = torch.rand(3, 3, 32, 32)
+    patches = lesson.cut_picture(images)
+    assert torch.equal(lesson.join_picture(patches), images)
+    assert torch.equal(patches[:, 0].view(3, 3, 8, 8), images[:, :, :8, :8])
+
+
+def test_every_sense_is_read_correctly_without_tokens(lesson):
+    """The judges read every scene of the world from the signals themselves."""
+    truth = [lesson.facts_of(scene) for scene in lesson.WORLD]
+    senses = lesson.perceive(lesson.WORLD, seed=5)
+    for sense in ("picture", "sound", "points"):
+        pieces = senses[sense]
+        if sense == "picture":
+            read = [lesson.read_picture(image) for image in lesson.join_picture(pieces)]
+        else:
+            read = (lesson.read_sound if sense == "sound" else lesson.read_points)(pieces)
+        assert lesson.share_right(read, truth, lesson.TELLS[sense]) > 0.97, sense
+    assert lesson.read_tokens("words", senses["words"], {}) == truth
+
+
+def test_a_blank_picture_tells_nothing(lesson):
+    """The reader gives no facts where there is nothing to read, and no facts are never right."""
+    assert lesson.read_picture(lesson.PAPER.expand(3, 32, 32)) == {}
+    assert lesson.share_right([{}], [{"size": "small"}], ["size"]) == 0
+
+
+@pytest.mark.parametrize("shape", ["circle", "square", "triangle"])
+def test_scanned_points_lie_on_the_surface(lesson, shape):
+    """Without noise and offset each ray ends where the body does."""
+    thing = next(thing for thing in lesson.THINGS if (thing.size, thing.shape) == ("large", shape))
+    lengths = lesson.scan([(thing, "top left")], torch.Generator().manual_seed(0))
+    points = (lengths[..., None] * lesson.RAYS).flatten(0, 2)
+    # the scanner stands up to 0.15 off the axis, the size varies by 5 %, the lengths by a centimetre
+    assert (lesson.gauge(points / 0.9, shape) - 1).abs().mean() < 0.25
+    assert lesson.gauge(torch.zeros(3), shape) < 1 < lesson.gauge(torch.tensor([0.0, 0.0, 1.2]), shape)
+
+
+def test_a_sound_has_its_pitch(lesson):
+    """The strongest frequency is within six per cent of the size's pitch."""
+    waves = lesson.sing(lesson.WORLD, torch.Generator().manual_seed(1))
+    strength = torch.fft.rfft(waves).abs()
+    hertz = strength.argmax(dim=-1) * lesson.RATE / waves.shape[1]
+    for (thing, _), heard in zip(lesson.WORLD, hertz.tolist(), strict=True):
+        assert abs(heard / lesson.PITCH[thing.size] - 1) < 0.06
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_answers_stay_in_their_sense(lesson, temperature):
+    """Whatever an untrained model prefers, an answer holds codes of the asked sense, in the right number."""
+    torch.manual_seed(0)
+    model = lesson.Decoder(16)
+    torch.nn.init.normal_(model.head.weight, std=3.0)
+    for given, asked in itertools.permutations(lesson.SENSES, 2):
+        codes = torch.randint(lesson.CODES[given], (3, lesson.LENGTH[given]))
+        answer = lesson.ask(model, codes, given, asked, temperature, seed=1)
+        assert answer.shape == (3, lesson.LENGTH[asked])
+        assert answer.min() >= 0
+        assert answer.max() < lesson.CODES[asked]
+
+
+def test_an_answer_depends_on_every_token_of_the_question(lesson):
+    """Changing any one code of the question, the last included, changes what follows."""
+    torch.manual_seed(1)
+    model = lesson.Decoder(16)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    seen = []
+    model.register_forward_hook(lambda _, inputs, output: seen.append(inputs[0]))
+    codes = torch.tensor([[0, 1, 3, 7, 10, 12]])
+    lesson.ask(model, codes, "words", "points")
+    mark = lesson.MARK
+    assert seen[0].tolist() == [[mark["words"], *codes[0].tolist(), mark["points"]]]
+
+
+def test_the_fresh_decoder_knows_nothing(lesson):
+    """Before training the loss is close to that of even odds over the vocabulary."""
+    torch.manual_seed(0)
+    tokens = {s: torch.randint(lesson.CODES[s], (20, lesson.LENGTH[s])) for s in lesson.SENSES}
+    loss = lesson.answer_loss(lesson.Decoder(32), tokens, lesson.PAIRS, torch.Generator().manual_seed(0))
+    assert abs(loss.item() - math.log(lesson.VOCABULARY)) < 0.3
+
+
+def test_only_used_rows_are_counted(lesson):
+    """With all senses every parameter counts; with two, the other senses' rows of both tables do not."""
+    model = lesson.Decoder(16)
+    everything = sum(p.numel() for p in model.parameters())
+    assert lesson.used_parameters(model, lesson.SENSES) == everything
+    missing = lesson.CODES["picture"] + lesson.CODES["points"] + 2
+    assert lesson.used_parameters(model, ("words", "sound")) == everything - 2 * 16 * missing
