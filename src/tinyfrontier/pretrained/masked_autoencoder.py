@@ -7,18 +7,18 @@ arXiv 2111.06377), so that the weights depend on no code of a lesson.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
 
 from ..data import digits_split
 from ..training import fit, seed_everything
+from .storing import as_half, keep_half, write_files
 
 SEEDS = 3
 MEAN = 0.305  # of all pixels of the training digits
@@ -81,10 +81,9 @@ def mae(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
 
         fit(model, loss, steps=steps, lr=3e-3, seed=seed + number, warmup=50, weight_decay=0.05, betas=(0.9, 0.95))
         model.eval()
-        half = {name: value.half() for name, value in model.state_dict().items()}
-        model.load_state_dict({name: value.float() for name, value in half.items()})
+        keep_half(model)
         errors.append(round(masked_error(model, held_out), 5))
-        weights |= {f"{number}.{name}": value.contiguous() for name, value in half.items()}
+        weights |= {f"{number}.{name}": value for name, value in as_half(model).items()}
     measured = {
         "held_out_masked_mse": errors,
         "mean_digit_mse": round((held_out - images.mean(0)).square().mean().item(), 5),
@@ -93,11 +92,8 @@ def mae(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
         "seed": seed,
         "cpu_seconds": round(time.process_time() - start),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.safetensors").write_bytes(save(weights))
     config = {"model": SIZES, "measured": measured}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(write_card(config), encoding="utf-8")
+    write_files(folder, weights, config, write_card(config))
     return measured
 
 

@@ -7,13 +7,11 @@ program counts as right here when it is the grammar's own, token by token.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from tokenizers import Regex, models, pre_tokenizers
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
@@ -23,6 +21,7 @@ from ..data.programs import HEADER, Problem, programming_problems
 from ..models.transformer import GPT, GPTConfig
 from ..training import fit, seed_everything
 from .loading import Tokenizer
+from .storing import as_half, keep_half, write_files
 
 PAD, UNKNOWN, PROGRAM, END = SPECIAL = ("<pad>", "<unknown>", "<program>", "<end>")
 # A word, a digit, an operator, or the end of a line together with the indent of the next.
@@ -64,9 +63,7 @@ def programs(folder: Path, steps: int = 2200, seed: int = 0) -> dict:
 
     fit(model, loss, steps=steps, lr=3e-3, seed=seed, warmup=100, weight_decay=0.1, betas=(0.9, 0.98), clip=1.0)
     model.eval()
-    with torch.no_grad():  # keep what float16 keeps, so that the stored model is the measured one
-        for parameter in model.parameters():
-            parameter.copy_(parameter.half().float())
+    keep_half(model)
     measured = {}
     for split in ("compositions", "wordings"):
         exam = programming_problems(split, EXAM)
@@ -156,15 +153,11 @@ def _awaken(model: GPT) -> None:
 
 
 def _write(folder: Path, model: GPT, tokenizer: Tokenizer, measured: dict) -> dict:
-    folder.mkdir(parents=True, exist_ok=True)
     measured = {name: round(value, 4) if isinstance(value, float) else value for name, value in measured.items()}
-    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    (folder / "model.safetensors").write_bytes(save(weights))
-    tokenizer.save(folder / "tokenizer.json")
     source = "requests and programs made by tinyfrontier.data.programming_problems"
     config = {"model": vars(model.config), "measured": measured, "source": source, "licence": "the course's own"}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(write_card(config), encoding="utf-8")
+    write_files(folder, as_half(model), config, write_card(config))
+    tokenizer.save(folder / "tokenizer.json")
     return measured
 
 

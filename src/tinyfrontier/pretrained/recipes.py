@@ -9,14 +9,12 @@ from the shipped ones. The other recipes stand in the modules that `RECIPES` nam
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
 from importlib import import_module
 from pathlib import Path
 
 import torch
-from safetensors.torch import save
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
@@ -26,6 +24,7 @@ from ..data.documents import LICENCES, Document, Documentation, documentation
 from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
 from ..training import fit, seed_everything
 from .loading import HOME, Tokenizer
+from .storing import as_half, keep_half, write_files
 
 PACKAGES = tuple(LICENCES)
 IGNORED = -100  # cross_entropy's mark for "no target here"
@@ -55,7 +54,7 @@ def gpt(folder: Path, steps: int = 6000, seed: int = 0) -> dict:
     # 4e-3 is what a model this narrow takes without diverging; decay keeps two passes over the text from overfitting.
     fit(model, loss, steps=steps, lr=4e-3, seed=seed, warmup=100, weight_decay=0.1, betas=(0.9, 0.95), clip=1.0)
     model.eval()
-    _round(model)
+    keep_half(model)
     per_byte = bits_per_byte(model, tokenizer, [document.text for document in corpus.test])
     measured = {"held_out_bits_per_byte": per_byte, "train_tokens": len(train), "steps": steps, "seed": seed}
     return _write(folder, model, tokenizer, corpus, measured, start)
@@ -80,7 +79,7 @@ def bert(folder: Path, steps: int = 4600, seed: int = 0) -> dict:
 
     fit(model, loss, steps=steps, lr=3e-3, seed=seed, warmup=200, weight_decay=0.05, betas=(0.9, 0.98), clip=1.0)
     model.eval()
-    _round(model)
+    keep_half(model)
     measured = {**bert_losses(model, tokenizer, test), "steps": steps, "seed": seed}
     return _write(folder, model, tokenizer, corpus, measured, start)
 
@@ -274,13 +273,6 @@ def _awaken(model: GPT | BERT) -> None:
 
 
 @torch.no_grad()
-def _round(model: nn.Module) -> None:
-    """Keep what float16 keeps, so that the stored model is the measured one."""
-    for parameter in model.parameters():
-        parameter.copy_(parameter.half().float())
-
-
-@torch.no_grad()
 def sample_loss(model: GPT | BERT, tokenizer: Tokenizer) -> float:
     """The loss on sample.txt, a page of documentation that exists nowhere else, to recognise the stored weights by.
 
@@ -301,7 +293,6 @@ def sample_loss(model: GPT | BERT, tokenizer: Tokenizer) -> float:
 def _write(
     folder: Path, model: GPT | BERT, tokenizer: Tokenizer, corpus: Documentation, measured: dict, start: float
 ) -> dict:
-    folder.mkdir(parents=True, exist_ok=True)
     measured |= {
         "sample_nats": sample_loss(model, tokenizer),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -309,12 +300,9 @@ def _write(
         "cpu_seconds": round(time.process_time() - start),
     }
     measured = {name: round(value, 4) if isinstance(value, float) else value for name, value in measured.items()}
-    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    (folder / "model.safetensors").write_bytes(save(weights))
-    tokenizer.save(folder / "tokenizer.json")
     config = {"model": vars(model.config), "measured": measured, "source": corpus.source, "licence": corpus.licence}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(write_card(config), encoding="utf-8")
+    write_files(folder, as_half(model), config, write_card(config))
+    tokenizer.save(folder / "tokenizer.json")
     return measured
 
 

@@ -30,6 +30,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from ..data.scene_reader import drawn_right
 from ..data.scenes import WORDS, Scene, all_scenes, captioned_scenes, render
 from ..training import fit, learning_rate_factor, seed_everything
+from .storing import keep_half
 
 TOKENS = 16  # a caption has at most 10 words and 2 marks
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -309,8 +310,7 @@ def assemble(
     """The pipeline of these parts, with weights that float16 keeps, so that the stored model is the measured one."""
     for network in (vae, text, unet):
         network.eval().requires_grad_(False)
-        for weights in network.parameters():
-            weights.copy_(weights.half().float())
+        keep_half(network)
     pipe = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text,
