@@ -15,7 +15,6 @@ Only Python's standard library is used here, and only grammar that Python 3.8 ca
 start where nothing is installed yet, and has to tell an old Python what is missing.
 """
 
-import codecs
 import errno
 import hashlib
 import json
@@ -99,19 +98,12 @@ def duration(seconds):
     return "{} min {:02d} s".format(*divmod(whole, 60)) if whole >= 60 else f"{seconds:.1f} s"
 
 
-def readable(path):
-    """Return a path as UTF-8 reads it, whatever the locale: in a C locale Python has stand-ins for its letters."""
-    try:
-        return os.fsencode(path).decode("utf-8")
-    except UnicodeError:
-        return str(path)
-
-
-def print_any_path():
-    """Make our output take every sign: in UTF-8 where the locale knows ASCII only, else escaped where one lacks."""
+def survive_any_locale():
+    """Start again in UTF-8 where the locale has another encoding, and escape what a terminal cannot show."""
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.argv])
     for stream in (sys.stdout, sys.stderr):
-        ascii_only = codecs.lookup(stream.encoding).name == "ascii"
-        stream.reconfigure(encoding="utf-8" if ascii_only else None, errors="backslashreplace")
+        stream.reconfigure(errors="backslashreplace")
 
 
 # ------------------------------------------------------------------------------------------- the environment
@@ -151,7 +143,7 @@ class Environment:
 
     def write_stamp(self, **content):
         beside = self.stamp.with_suffix(".new")
-        beside.write_text(json.dumps({"root": readable(self.root), **content}, indent=1), encoding="utf-8")
+        beside.write_text(json.dumps({"root": str(self.root), **content}, indent=1), encoding="utf-8")
         os.replace(beside, self.stamp)
 
     def probe(self, extras=()):
@@ -173,7 +165,7 @@ class Environment:
         found, stamp = self.probe(extras), self.read_stamp()
         if found is None:
             return "anew", "The Python in .venv does not start: making .venv anew."
-        if stamp.get("root", readable(self.root)) != readable(self.root):
+        if stamp.get("root", str(self.root)) != str(self.root):
             return "anew", "The course was moved since .venv was made: making .venv anew."
         if stamp and "fingerprint" not in stamp:
             return "anew", "The last installation was not finished: making .venv anew."
@@ -242,7 +234,7 @@ class Environment:
         except OSError as error:
             raise Stop(
                 f"The old .venv cannot be removed ({error.strerror}): close every program that uses it, delete the "
-                f"folder {readable(self.folder)}, then start again."
+                f"folder {self.folder}, then start again."
             ) from None
 
     def create(self):
@@ -263,7 +255,7 @@ class Environment:
     def install(self, extras):
         found = self.probe()
         if found is None:
-            raise Stop(f"The new .venv does not start: this Python ({readable(sys.executable)}) is damaged.")
+            raise Stop(f"The new .venv does not start: this Python ({sys.executable}) is damaged.")
         constraints = (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
         wanted = next((line.split(";")[0].strip() for line in constraints if line.startswith("torch==")), "torch")
         if sys.platform.startswith("linux") and f"torch=={found['torch']}".split("+")[0] != wanted:
@@ -359,7 +351,7 @@ class Environment:
         process = subprocess.Popen(command, env=environment, stderr=subprocess.STDOUT, **options)
         try:
             with open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log:
-                log.write("\n$ {}\n".format(readable(" ".join(command))))
+                log.write("\n$ {}\n".format(" ".join(command)))
                 for raw in process.stdout:
                     lines.append(raw.decode(errors="replace").rstrip())
                     log.write(lines[-1] + "\n")
@@ -381,7 +373,7 @@ class Environment:
     def failure(self, doing, output):
         """Return the Stop whose sentence fits what the installer printed."""
         tail = "".join("\n    " + line for line in output.splitlines()[-8:])
-        unknown = f"Failed while {doing}. The last lines (all of them: {readable(self.log)}):{tail}"
+        unknown = f"Failed while {doing}. The last lines (all of them: {self.log}):{tail}"
         return Stop(explain(output, self.root) or unknown)
 
     def need_disk(self, wanted):
@@ -400,8 +392,7 @@ class Environment:
         try:
             self.lock_file = open(self.root / ".venv.lock", "a+", encoding="utf-8")
         except OSError as error:
-            known = explain(str(error), self.root)
-            raise Stop(known or f"Cannot write into {readable(self.root)}: {error}") from None
+            raise Stop(explain(str(error), self.root) or f"Cannot write into {self.root}: {error}") from None
         try:
             for turn in range(2 * LONGEST_WAIT):
                 if take(self.lock_file):
@@ -435,8 +426,7 @@ def take(file):
 
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        held = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
-        return error.errno not in held  # others: a disk that knows no locks
+        return error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK)  # others: a disk that knows no locks
     return True
 
 
@@ -447,7 +437,7 @@ def explain(output, root):
         if found:
             return sentence.format(
                 disk=DISK_NEEDED / GB,
-                root=readable(root),
+                root=root,
                 package=next(filter(None, found.groups()), ""),
                 python="{}.{}".format(*sys.version_info[:2]),
                 system=f"{platform.system()} {platform.machine()}",
@@ -557,5 +547,6 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    print_any_path()
+    if sys.version_info >= OLDEST_PYTHON:  # others only get their sentence
+        survive_any_locale()
     sys.exit(main(sys.argv[1:]))

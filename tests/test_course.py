@@ -297,12 +297,17 @@ def test_uv_finds_the_cpu_build_where_no_local_wheel_is(machine):
     assert command[-4:] == ["--no-deps", "--torch-backend", "cpu", "torch==2.13.0"]
 
 
-def test_uv_is_fetched_for_torch_where_there_is_none(machine):
-    """Without uv, pip puts one into a private folder for this one download."""
+@pytest.mark.parametrize("old", [False, True])
+def test_uv_is_fetched_for_torch_where_there_is_none(machine, old):
+    """Without uv, or with one too old for the option, pip puts one into a private folder for this one download."""
     machine.failing["PyTorch, from this machine's own wheels"] = "No matching distribution found"
+    if old:
+        machine.uv = "/somewhere/uv"
+        machine.failing["PyTorch, CPU build"] = "error: unexpected argument '--torch-backend' found"
     machine.environment.ensure()
-    assert machine.labels[2:] == ["uv, to find PyTorch's CPU build", "PyTorch, CPU build", "packages, by pip"]
-    private = dict(machine.steps)["PyTorch, CPU build"][0]
+    fetched = machine.labels.index("uv, to find PyTorch's CPU build")
+    assert machine.labels[fetched + 1 :] == ["PyTorch, CPU build", "packages, by uv" if old else "packages, by pip"]
+    private = machine.steps[fetched + 1][1][0]
     assert Path(private).is_relative_to(machine.environment.folder)
 
 
