@@ -742,6 +742,9 @@ exit 0
 """
 
 needs_scripts = pytest.mark.skipif(os.name == "nt", reason="Windows has no shebang scripts")
+needs_letters = pytest.mark.skipif(
+    sys.getfilesystemencoding() != "utf-8", reason="pytest itself was started in a locale that cannot name the folder"
+)
 
 
 @pytest.fixture
@@ -768,6 +771,7 @@ def launch(far, *arguments, **variables):
 
 
 @needs_scripts
+@needs_letters
 def test_an_installation_survives_a_locale_without_letters(far_folder):
     """In a C locale and a Chinese folder the launcher installs, logs the path as it is, and becomes the command."""
     code, shown, errors = launch(far_folder, "doctor", "深", **NO_LOCALE)
@@ -779,6 +783,7 @@ def test_an_installation_survives_a_locale_without_letters(far_folder):
 
 
 @needs_scripts
+@needs_letters
 @pytest.mark.parametrize("first", [{}, NO_LOCALE], ids=["UTF-8 first", "C first"])
 def test_another_locale_is_no_other_place(far_folder, first):
     """What was installed under one locale is ready under the other: the course was not moved."""
@@ -792,6 +797,7 @@ def test_another_locale_is_no_other_place(far_folder, first):
 
 
 @needs_scripts
+@needs_letters
 @pytest.mark.parametrize(
     ("failure", "sentence"),
     [
@@ -809,6 +815,7 @@ def test_a_failure_is_told_in_any_locale(far_folder, failure, sentence):
 
 
 @needs_scripts
+@needs_letters
 def test_a_terminal_that_lacks_letters_gets_escapes(far_folder):
     """An encoding without Chinese letters shows their numbers instead of a traceback."""
     (far_folder / "failure").write_text("Permission denied\n")
@@ -820,6 +827,7 @@ def test_a_terminal_that_lacks_letters_gets_escapes(far_folder):
 
 
 @needs_scripts
+@needs_letters
 def test_an_unprintable_folder_is_no_traceback(far_folder):
     """A folder name that is no text in any encoding is survived too, on file systems that allow one."""
     try:
@@ -836,6 +844,7 @@ def test_an_unprintable_folder_is_no_traceback(far_folder):
     assert json.loads((odd / ".venv/tinyfrontier.json").read_text())["fingerprint"]
 
 
+@needs_letters
 def test_a_locale_does_not_hide_the_sources(course, folder, monkeypatch):
     """A Python whose course lies in a Chinese folder starts and finds src/ there, where the locale is C."""
     environment = course.Environment(folder / "课 程")
