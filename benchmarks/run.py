@@ -434,4 +434,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a note may quote a path that the locale has no letters for
     sys.exit(main())
