@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 
-from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
+from ..models import BERT, GPT, BERTConfig, GPTConfig
 
 HOME = Path(__file__).parent
 NAMES = tuple(sorted(path.parent.name for path in HOME.glob("*/README.md")))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data.programs import HEADER, Problem, programming_problems
-from ..models.transformer import GPT, GPTConfig
+from ..models import GPT, GPTConfig
 from ..training import fit, seed_everything
 from .loading import Tokenizer
 from .storing import as_half, keep_half, write_files

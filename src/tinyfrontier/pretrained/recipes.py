@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..data.documents import LICENCES, Document, Documentation, documentation
-from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
+from ..models import BERT, GPT, BERTConfig, GPTConfig
 from ..training import fit, seed_everything
 from .loading import HOME, Tokenizer
 from .storing import as_half, keep_half, write_files
