@@ -74,6 +74,8 @@ def test_a_record_is_measured_by_the_lessons_own_code_and_loaded(toy):
         ("Words.", "Other words.", False),
         ('"""The rate at a step."""', '"""Another sentence."""\n    # and a comment', False),
         ("return 1", "return 2", False),
+        ("import learning_rate_factor", "import fit, learning_rate_factor", False),
+        ("Words.", "Words.\n\n```python\nseed = 3\n```", False),
         ("sum(rate", "2 * sum(rate", True),
         ("RATE = 0.5", "RATE = 0.4", True),
         ('"cosine"', '"linear"', True),
@@ -115,6 +117,20 @@ def test_a_recipe_goes_stale_with_its_settings(toy):
     path = toy / "lessons" / "01_self_attention" / "record.py"
     path.write_text(RECIPE.replace('"steps": 30', '"steps": 31'), encoding="utf-8")
     assert "older than the code" in records.stale(1, toy)
+
+
+def test_a_record_is_renewed_where_quick_figures_stay(toy):
+    """A change without effect keeps the figures under a new digest; one with an effect is refused."""
+    source = toy / "lessons" / "01_self_attention.md"
+    figures = load_record(1, toy / "lessons").figures
+    source.write_text(source.read_text().replace("RATE * learning", "1 * RATE * learning"), encoding="utf-8")
+    assert records.stale(1, toy)
+    records.renew(1, toy)
+    assert records.stale(1, toy) == ""
+    assert load_record(1, toy / "lessons").figures == figures
+    source.write_text(source.read_text().replace("RATE = 0.5", "RATE = 0.6"), encoding="utf-8")
+    with pytest.raises(ValueError, match="must be measured anew"):
+        records.renew(1, toy)
 
 
 def test_a_recipe_that_lacks_a_part_is_refused(toy):

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import hypergeom
+from tinyfrontier.beside.lesson_10.programs import programming_problems
 
 from tinyfrontier.authoring import definitions
-from tinyfrontier.data import programming_problems
 from tinyfrontier.pretrained import load_programs
 
 INPUTS = [[3, 1, 2]]

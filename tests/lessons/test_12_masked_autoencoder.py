@@ -6,7 +6,9 @@ from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
 
 from tinyfrontier.authoring import definitions
-from tinyfrontier.pretrained.masked_autoencoder import SIZES
+from tinyfrontier.pretrained import figures_of
+
+SIZES = figures_of("mae")["model"]
 
 
 @pytest.fixture(scope="module")

@@ -369,7 +369,7 @@ def definitions(lesson: int | str | Path) -> ModuleType:
         if cell.kind != "code":
             continue
         tree = ast.parse(cell.source)
-        tree.body = [node for node in tree.body if _defines(node)]
+        tree.body = [node for node in tree.body if defines(node)]
         if tree.body:
             ast.increment_lineno(tree, cell.line)
             # without dont_inherit this file's `annotations` feature would hold in the lesson, and break its dataclasses
@@ -377,7 +377,8 @@ def definitions(lesson: int | str | Path) -> ModuleType:
     return module
 
 
-def _defines(node: ast.stmt) -> bool:
+def defines(node: ast.stmt) -> bool:
+    """Whether `definitions` runs this statement of a lesson."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
         return True
     if isinstance(node, ast.Assign):

@@ -1,4 +1,4 @@
-"""Measure what a lesson shows as recorded: `python -m tinyfrontier.authoring.records NN [--quick]`.
+"""Measure what a lesson shows as recorded: `python -m tinyfrontier.authoring.records NN [--quick] [--renew]`.
 
 Beside the lesson, `lessons/NN_slug/record.py` holds `SETTINGS`, small `QUICK` settings of the same names, and
 `measure(lesson, **settings)`, which returns figures for a JSON file. `lesson` is `definitions(NN)`, so it is the
@@ -13,6 +13,7 @@ import argparse
 import ast
 import hashlib
 import json
+import math
 import os
 import sys
 import time
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ..beside import Record, folder_of, load_record
-from .lessons import ROOT, definitions, lesson_path, read_lesson
+from .lessons import ROOT, defines, definitions, lesson_path, read_lesson
 
 PACKAGE = __name__.split(".")[0]
 
@@ -70,11 +71,42 @@ def measured(lesson: int, root: Path = ROOT, *, quick: bool = False) -> Record:
 
 
 def make(lesson: int, root: Path = ROOT) -> Path:
-    """Measure a record and write it; returns the file."""
+    """Measure a record, with the quick settings too, and write it; returns the file."""
     record = measured(lesson, root)
+    record["quick"] = measured(lesson, root, quick=True).figures
+    return _write(lesson, record, root)
+
+
+def renew(lesson: int, root: Path = ROOT) -> Path:
+    """Write the present code's digest into a record whose quick figures this code still gives; returns the file.
+
+    For a change that was not to change any result, such as a parameter that is not used here.
+
+    Raises:
+        ValueError: if a quick figure differs, so that the record must be measured anew.
+    """
+    record, now = load_record(lesson, root / "lessons"), measured(lesson, root, quick=True)
+    if not _alike(record["quick"], now.figures):
+        raise ValueError(f"lesson {lesson} must be measured anew: its quick figures changed to {now.figures}")
+    record["digest"] = now.digest
+    return _write(lesson, record, root)
+
+
+def _write(lesson: int, record: Record, root: Path) -> Path:
     path = folder_of(lesson, root / "lessons") / "record.json"
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether two figures are equal up to rounding; `cpu_seconds` are never the same."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one if k != "cpu_seconds")
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-6) or (one != one and other != other)
+    return one == other
 
 
 def stale(lesson: int, root: Path = ROOT) -> str:
@@ -100,7 +132,7 @@ def digest(lesson: int, root: Path = ROOT) -> str:
     """A hash of all code of the course that takes part in a lesson's record, by its syntax trees."""
     path = lesson_path(lesson, root)
     cells = [cell.source for cell in read_lesson(path).cells if cell.kind == "code"]
-    own = ast.Module([node for source in cells for node in ast.parse(source).body], [])
+    own = ast.Module([node for source in cells for node in ast.parse(source).body if defines(node)], [])
     tree = ast.parse((folder_of(lesson, root / "lessons") / "record.py").read_text(encoding="utf-8"))
     named = {
         node.attr for node in ast.walk(tree)
@@ -116,13 +148,12 @@ def digest(lesson: int, root: Path = ROOT) -> str:
             continue
         if source not in sources:
             sources[source] = _defined(_tree_of(source))
-        nodes = sources[source].get(name, [])
-        parts[source, name] = [_shape(node) for node in nodes]
-        for node in nodes:
-            imported = _imported(node, source)
-            if imported:
-                waiting += [imported[name]] if name in imported else []
+        parts[source, name] = []
+        for node in sources[source].get(name, []):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):  # other names of the same line take no part
+                waiting += [target for local, target in _imported(node, source).items() if local == name]
                 continue
+            parts[source, name].append(_shape(node))
             used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
             waiting += [(source, other) for other in used & set(sources[source])]
             waiting += [target for part in ast.walk(node) for target in _imported(part, source).values()]
@@ -189,16 +220,17 @@ def _is_text(node: object) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure a record anew and write it; with `--quick`, try the recipe with its small settings and write nothing."""
+    """Measure a record anew and write it."""
     parser = argparse.ArgumentParser(prog="python -m tinyfrontier.authoring.records", description=main.__doc__)
     parser.add_argument("lesson", type=int, metavar="NN", help="number of the lesson")
-    parser.add_argument("--quick", action="store_true", help="small settings, nothing written")
+    parser.add_argument("--quick", action="store_true", help="try the recipe with its small settings, write nothing")
+    parser.add_argument("--renew", action="store_true", help="keep the figures if the quick ones are still the same")
     given = parser.parse_args(arguments)
     try:
         if given.quick:
             print(json.dumps(measured(given.lesson, quick=True)["figures"], indent=1))
         else:
-            print(make(given.lesson).relative_to(ROOT))
+            print((renew if given.renew else make)(given.lesson).relative_to(ROOT))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
