@@ -1,5 +1,7 @@
 """Recorded results: loaded without the authors' tools, never older than the code they measure, remade by a recipe."""
 
+import runpy
+
 import pytest
 
 from tinyfrontier.authoring import records
@@ -110,6 +112,12 @@ def test_a_record_goes_stale_with_the_package_code_it_uses(toy, monkeypatch):
     assert records.stale(1, toy) == ""
     monkeypatch.setattr(records, "_tree_of", changed("math.cos(", "math.sin("))
     assert "older than the code" in records.stale(1, toy)
+
+
+def test_the_command_line_computes_the_same_digest(toy):
+    """Run as a program, under another module name, the digest is the one that the tests compare."""
+    program = runpy.run_module("tinyfrontier.authoring.records", run_name="program")
+    assert program["digest"](1, toy) == records.digest(1, toy)
 
 
 def test_a_recipe_goes_stale_with_its_settings(toy):

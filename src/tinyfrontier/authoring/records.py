@@ -24,7 +24,7 @@ from types import ModuleType
 from ..beside import Record, folder_of, load_record
 from .lessons import ROOT, defines, definitions, lesson_path, read_lesson
 
-PACKAGE = __name__.split(".")[0]
+PACKAGE = "tinyfrontier"  # not from __name__, which is __main__ when this file is run
 
 
 def recorded(root: Path = ROOT) -> list[int]:
