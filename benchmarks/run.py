@@ -14,6 +14,7 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HF_HUB_OFFLINE="1", 
 import argparse
 import json
 import math
+import random
 import statistics
 import subprocess
 import sys
@@ -25,12 +26,13 @@ from types import ModuleType
 
 import torch
 
-from tinyfrontier.authoring import definitions, find_lessons, read_lesson
+from tinyfrontier.authoring import definitions, find_lessons, read_lesson, records
 from tinyfrontier.authoring.build import in_reference_seconds
 from tinyfrontier.authoring.calibration import PEAK_MIB_LIMIT, REFERENCE_SECONDS, SECONDS_WANTED, calibrate
 from tinyfrontier.authoring.kernels import Cost, execute
 from tinyfrontier.authoring.lessons import ROOT, Lesson
 from tinyfrontier.authoring.notebooks import to_notebook
+from tinyfrontier.beside import load_record
 
 TOLERANCE = 1e-4  # float32 sums in another order; an own version that is further off is another function
 
@@ -391,6 +393,15 @@ def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
     yield from notebook_rows(effort, notebooks)
 
 
+def remeasure() -> list[str]:
+    """Lines of a table: one lesson's record, drawn at random and measured anew, as recorded and as now (minutes)."""
+    lesson = random.choice(records.recorded())
+    old, new = load_record(lesson), records.measured(lesson)
+    lines = [f"lesson {lesson:02d}, {old.note}", "", "| figure | recorded | now |", "|---|---|---|"]
+    lines += [f"| {name} | {old.figures.get(name)} | {value} |" for name, value in new.figures.items()]
+    return [*lines, f"| CPU seconds | {old.cpu_seconds} | {new.cpu_seconds} |"]
+
+
 def line(row: Row) -> str:
     """A row as a line of the Markdown table."""
     cells = (
@@ -410,8 +421,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small cases and few repeats: a look, not a measurement")
     parser.add_argument("--notebooks", action="store_true", help="execute every solution and measure it (minutes)")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of a table")
+    parser.add_argument("--records", action="store_true", help="measure one recorded result anew, drawn at random")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.records:
+        print("\n".join(remeasure() if records.recorded() else ["no lesson has a record"]))
+        return 0
     quick = options.quick
     effort = Effort(repeats=3 if quick else 15, seconds=0.002 if quick else 0.05, quick=quick)
     rows = []

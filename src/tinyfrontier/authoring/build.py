@@ -132,6 +132,9 @@ def stale_pages(root: Path = ROOT) -> list[str]:
     page = root / "lessons" / "README.md"
     if not page.exists() or page.read_text(encoding="utf-8") != maps.lessons_readme(root):
         found.append("lessons/README.md does not follow from the lessons")
+    glossary = root / "lessons" / "glossary.md"
+    if not glossary.exists() or glossary.read_text(encoding="utf-8") != maps.glossary_markdown(root):
+        found.append("lessons/glossary.md does not follow from the lessons' terms")
     readme = root / "README.md"
     text = readme.read_text(encoding="utf-8")
     if text != maps.fill_regions(text, root):
@@ -221,6 +224,7 @@ def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> s
 def build_pages(root: Path = ROOT) -> None:
     """Write the generated pages and the signature picture where they changed."""
     (root / "lessons" / "README.md").write_text(maps.lessons_readme(root), encoding="utf-8")
+    (root / "lessons" / "glossary.md").write_text(maps.glossary_markdown(root), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(maps.fill_regions(readme.read_text(encoding="utf-8"), root), encoding="utf-8")
     sheet = root / maps.SIGNATURES
