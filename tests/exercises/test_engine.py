@@ -77,7 +77,7 @@ def test_a_mistake_must_match_on_every_case():
     """Equality with a known mistake on one case alone is no diagnosis."""
     result = run_check(TOY, lambda values: values**2 if values.dim() == 1 else values.exp() * 3)
     assert not result.passed
-    assert result.mistake == ""
+    assert result.mistake not in {mistake.name for mistake in TOY.mistakes}
 
 
 def test_a_mistake_that_raises_is_recognised_by_its_kind_of_error():

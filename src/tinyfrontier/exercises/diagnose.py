@@ -5,6 +5,8 @@ Each is claimed only if it holds on every case that the function finished. Knows
 
 from __future__ import annotations
 
+import dataclasses
+import dis
 import functools
 import itertools
 import math
@@ -29,14 +31,15 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Pair:
-    """On one case: what was returned, what was expected, and the sizes that occur in the arguments."""
+    """On one case: what was returned, what was expected; sizes in the arguments, and arguments that are numbers."""
 
     yours: Any
     expected: Any
     sizes: tuple[int, ...] = ()
+    numbers: tuple[tuple[str, float], ...] = ()
 
 
-Arrays = list[tuple[np.ndarray, np.ndarray, tuple[int, ...]]]
+Arrays = list[tuple[np.ndarray, np.ndarray, Pair]]
 
 
 def diagnose(pairs: list[Pair], tolerance: float) -> Diagnosis | None:
@@ -128,7 +131,7 @@ def _kinds(pairs: list[Pair], tolerance: float) -> Diagnosis | None:
             continue
         yours, expected = pair.yours, pair.expected
         if isinstance(yours, torch.Tensor) and isinstance(expected, torch.Tensor):
-            if yours.shape == expected.shape:
+            if yours.shape == expected.shape and yours.dtype != expected.dtype:
                 hint = f"the values are right, but of {yours.dtype}; wanted is {expected.dtype}."
                 return Diagnosis("the wrong dtype", hint.replace("torch.", ""))
             return None
@@ -205,7 +208,10 @@ def _truths(pairs: list[Pair]) -> Diagnosis | None:
     """Truth values turned round, or always the same."""
     arrays = []
     for pair in pairs:
-        left, right = np.asarray(plain(pair.yours)), np.asarray(plain(pair.expected), dtype=object)
+        try:
+            left, right = np.asarray(plain(pair.yours)), np.asarray(plain(pair.expected), dtype=object)
+        except ValueError:  # nested lists of different lengths
+            return None
         if right.shape != left.shape or left.dtype != bool or {type(v) for v in right.flatten()} - {bool}:
             return None
         arrays.append((left, right.astype(bool)))
@@ -248,11 +254,12 @@ def _structures(pairs: list[Pair], tolerance: float) -> Diagnosis | None:
     wrong = [(left, right) for left, right in rounded if left != right]
     if not wrong:
         return None
+    if all(isinstance(p.expected, tuple) and len(p.expected) == 2 for p in pairs):
+        if all(left == right[::-1] for left, right in rounded):
+            return Diagnosis("results swapped", "both results are right, but the wrong one comes first.")
     if all(left == right[::-1] for left, right in rounded):
         return Diagnosis("reversed", "the items are right, but in reverse order.")
     if all(sorted(left) == sorted(right) for left, right in rounded):
-        if any(len(right) == 2 for _, right in rounded) and all(len(right) <= 2 for _, right in rounded):
-            return Diagnosis("results swapped", "both results are right, but the wrong one comes first.")
         if all(right == sorted(right) for _, right in rounded if len(right) > 1):
             return Diagnosis("not sorted", "the items are right, but not in order.")
         return Diagnosis("another order", "the items are right, but stand in another order.")
@@ -272,9 +279,13 @@ def _structures(pairs: list[Pair], tolerance: float) -> Diagnosis | None:
     places = {place for left, right in wrong for place, (a, b) in enumerate(zip(left, right, strict=False)) if a != b}
     same_length = all(len(left) == len(right) for left, right in rounded)
     kinds_differ = any(type(a) is not type(b) for p in pairs for a, b in zip(p.yours, p.expected, strict=False))
+    if not all(isinstance(p.expected, tuple) and len(p.expected) > 1 for p in pairs):
+        return None
     if same_length and len(places) == 1 and len({len(right) for _, right in rounded}) == 1 and len(rounded[0][1]) < 6:
         (place,) = places
-        inner = diagnose([Pair(p.yours[place], p.expected[place], p.sizes) for p in pairs], tolerance)
+        inner = diagnose(
+            [dataclasses.replace(p, yours=p.yours[place], expected=p.expected[place]) for p in pairs], tolerance
+        )
         if inner:
             return Diagnosis(inner.name, f"item {place} of the result alone is wrong: {inner.hint}")
         if not kinds_differ:
@@ -304,7 +315,10 @@ def _dicts(pairs: list[Pair], tolerance: float) -> Diagnosis | None:
     places = {key for p in pairs for key in p.expected if not _close(plain(p.yours[key]), plain(p.expected[key]), 1e-5)}
     if len(places) == 1 and any(len(p.expected) > 1 for p in pairs):
         (key,) = places
-        inner = diagnose([Pair(p.yours[key], p.expected[key], p.sizes) for p in pairs if key in p.expected], tolerance)
+        inner = diagnose(
+            [dataclasses.replace(p, yours=p.yours[key], expected=p.expected[key]) for p in pairs if key in p.expected],
+            tolerance,
+        )
         name = inner.name if inner else f"{key!r} alone"
         return Diagnosis(name, f"only {key!r} is wrong" + (f": {inner.hint}" if inner else "."))
     return None
@@ -327,8 +341,8 @@ def _rounded(value: Any) -> Any:
 def _array(value: Any) -> np.ndarray | None:
     """Numbers in a tensor, an array, a list or alone, as doubles."""
     try:
-        array = np.asarray(plain(value))
-    except ValueError:
+        array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else plain(value))
+    except (ValueError, TypeError):
         return None
     return array.astype(np.float64) if array.dtype.kind in "fiub" else None
 
@@ -351,7 +365,7 @@ def _arrays(pairs: list[Pair], tolerance: float) -> Arrays:
         left, right = list(_flat(pair.yours)), list(_flat(pair.expected))
         if len(left) != len(right):
             return []
-        rows.append([(_array(a), _array(b), pair.sizes) for a, b in zip(left, right, strict=True)])
+        rows.append([(_array(a), _array(b), pair) for a, b in zip(left, right, strict=True)])
     if len({len(row) for row in rows}) != 1:
         rows = [[part] for row in rows for part in row]
     kept: Arrays = []
@@ -444,6 +458,10 @@ def _numbers(arrays: Arrays, tolerance: float) -> Diagnosis | None:
         if not same_shapes:
             return _shapes(sound, tolerance)
         broken = any((~np.isfinite(left) & np.isfinite(right)).any() for left, right in sound)
+        if any(np.isinf(right).any() for _, right in sound):
+            if any((np.isinf(left) != np.isinf(right)).any() for left, right in sound):
+                hint = "infinity (what is shut out) stands in other places than wanted."
+                return Diagnosis("infinity in other places", hint)
         if broken:
             agree = all(_same(np.where(np.isfinite(left), left, right), right, tolerance) for left, right in sound)
             name = "not finite" if not agree else "overflow or underflow"
@@ -457,7 +475,7 @@ def _numbers(arrays: Arrays, tolerance: float) -> Diagnosis | None:
         for name, change, hint in _CHANGES:
             if _holds(sound, change, tolerance):
                 return Diagnosis(name, hint)
-        for find in (_factor, _orders, _shifts, _offset, _single_places):
+        for find in (_factor, _orders, _shifts, _offset, _single_places, _zeros, _properties):
             found = find(arrays, tolerance)
             if found:
                 return found
@@ -492,21 +510,27 @@ def _factor(arrays: Arrays, tolerance: float) -> Diagnosis | None:
     enough = sum(left.size for (left, _, _), ratio in zip(arrays, ratios, strict=True) if ratio == ratio) > 1
     if any(ratio is None for ratio in ratios) or not known or not enough:
         return None
-    sizes = [sizes for (_, _, sizes), ratio in zip(arrays, ratios, strict=True) if ratio == ratio]
+    used = [pair for (_, _, pair), ratio in zip(arrays, ratios, strict=True) if ratio == ratio]
+    sizes = [pair.sizes for pair in used]
     flipped = all(ratio < 0 for ratio in known)
     amounts = [abs(ratio) for ratio in known]
-    if max(known) - min(known) <= 1e-3 * max(amounts) and (len(known) > 1):
+    if max(known) - min(known) <= 1e-3 * max(amounts) and len(known) > 1:
+        if all(abs(amount - 1) < 0.02 for amount in amounts):
+            return None
         for factor, name, hint in _FACTORS:
             if all(math.isclose(amount, factor, rel_tol=1e-3) for amount in amounts):
                 return Diagnosis(name, hint + (" The sign is wrong too." if flipped else ""))
         return Diagnosis("a constant factor", f"every number should be {known[0]:.4g} times as large.")
     tail = " The sign is wrong too." if flipped else ""
-    if all(
-        any(math.isclose(1 / a, size, rel_tol=1e-3) for size in (1, *s)) for a, s in zip(amounts, sizes, strict=True)
-    ):
-        return Diagnosis("a sum instead of a mean", "too large by how many there are: divide by their number." + tail)
+    found = _argument(amounts, used)
+    if found:
+        return Diagnosis(found.name, found.hint + tail)
+    if _match([1 / amount for amount in amounts], sizes):
+        hint = "too large by one of the input's sizes: things are added up that should be averaged."
+        return Diagnosis("a sum instead of a mean", hint + tail)
     if _match(amounts, sizes):
-        return Diagnosis("a mean instead of a sum", "too small by how many there are: do not divide." + tail)
+        hint = "too small by one of the input's sizes: things are averaged that should be added up."
+        return Diagnosis("a mean instead of a sum", hint + tail)
     roots = [tuple(math.sqrt(size) for size in case) for case in sizes]
     if _match([1 / amount for amount in amounts], roots):
         return Diagnosis("not divided by a root", "too large by the root of a size: divide by it." + tail)
@@ -523,6 +547,26 @@ def _factor(arrays: Arrays, tolerance: float) -> Diagnosis | None:
             "right up to a factor, another on each case: something that depends on the "
             "input is multiplied or divided wrongly." + tail,
         )
+    return None
+
+
+def _argument(amounts: list[float], used: list[Pair]) -> Diagnosis | None:
+    """A factor that is, on every case, the same argument, or its inverse, root or square."""
+    names = {name for pair in used for name, _ in pair.numbers}
+    for name in sorted(names):
+        values = [dict(pair.numbers).get(name) for pair in used]
+        if any(value is None or value <= 0 for value in values) or len({round(value, 6) for value in values}) < 2:
+            continue
+        for power, done in (
+            (1, "multiplied by"),
+            (-1, "divided by"),
+            (0.5, "multiplied by the root of"),
+            (-0.5, "divided by the root of"),
+            (2, "multiplied by the square of"),
+            (-2, "divided by the square of"),
+        ):
+            if all(math.isclose(a, value**power, rel_tol=1e-3) for a, value in zip(amounts, values, strict=True)):
+                return Diagnosis(f"a factor `{name}`", f"{done} `{name}` this is what is wanted.")
     return None
 
 
@@ -569,9 +613,10 @@ def _orders(arrays: Arrays, tolerance: float) -> Diagnosis | None:
             if order != tuple(range(most)) and _holds(sound, lambda y, o=order: y.transpose(o), tolerance):
                 return Diagnosis("axes swapped", "the numbers are right, but axes are swapped.")
     if any(left.size > 2 for left, _ in sound):
-        if _holds(sound, lambda y: np.sort(y, -1) if y.ndim else y, tolerance):
+        flat = all(left.ndim <= 1 for left, _ in sound)
+        if flat and _holds(sound, lambda y: np.sort(y, -1) if y.ndim else y, tolerance):
             return Diagnosis("not sorted", "the numbers are right, but not sorted in ascending order.")
-        if _holds(sound, lambda y: np.flip(np.sort(y, -1), -1) if y.ndim else y, tolerance):
+        if flat and _holds(sound, lambda y: np.flip(np.sort(y, -1), -1) if y.ndim else y, tolerance):
             return Diagnosis("not sorted", "the numbers are right, but not sorted in descending order.")
         if all(_same(np.sort(left, None), np.sort(right, None), tolerance) for left, right in sound):
             varied = any(len(np.unique(right)) > 2 for _, right in sound)
@@ -631,6 +676,56 @@ def _reduced(values: np.ndarray, reduce: Callable, axis: int) -> np.ndarray:
     return reduce(values, -axis) if values.ndim >= axis else values
 
 
+def _zeros(arrays: Arrays, tolerance: float) -> Diagnosis | None:
+    """Results that are right but where something should be, or should not be, zero."""
+    wrong = [
+        ~np.isclose(a, b, rtol=max(tolerance, 1e-5), atol=max(tolerance, 1e-6), equal_nan=True) for a, b, _ in arrays
+    ]
+    should = np.concatenate([(right == 0)[bad] for bad, (_, right, _) in zip(wrong, arrays, strict=True)])
+    zeros = np.concatenate([(left == 0)[bad] for bad, (left, _, _) in zip(wrong, arrays, strict=True)])
+    if len(should) < 3:
+        return None
+    if should.all() and any((right != 0).any() for _, right, _ in arrays):
+        return Diagnosis(
+            "zeros are missing", "all is right but what should be 0 and is not: something is not left out."
+        )
+    if zeros.all() and any((left != 0).any() for left, _, _ in arrays):
+        return Diagnosis("too many zeros", "all is right but for places where 0 stands and another number should.")
+    return None
+
+
+def _properties(arrays: Arrays, tolerance: float) -> Diagnosis | None:
+    """What every expected result has and some of yours lack."""
+    wide = [(left, right) for left, right, _ in arrays if left.ndim and left.size > 1]
+    every = [(left, right) for left, right, _ in arrays]
+
+    def sums(index: int, axis: int) -> bool:
+        return all(pair[index].ndim >= -axis and np.allclose(pair[index].sum(axis), 1, atol=1e-4) for pair in wide)
+
+    if wide and all((right >= 0).all() for _, right in wide) and sums(1, -1) and not sums(0, -1):
+        if any(left.ndim > 1 and left.shape[-1] > 1 for left, _ in wide) and sums(0, -2):
+            return Diagnosis("the wrong axis", "each column sums to 1; each row should: the axis is not the right one.")
+        return Diagnosis("rows do not sum to 1", "each row should sum to 1, and yours do not.")
+    if all((right >= 0).all() for _, right in every) and any((left < 0).any() for left, _ in every):
+        return Diagnosis("negative numbers", "negative numbers come out where none can be.")
+    if all(((right >= 0) & (right <= 1)).all() for _, right in every) and any(
+        (left > 1 + 1e-6).any() for left, _ in every
+    ):
+        return Diagnosis("above 1", "numbers above 1 come out; all should lie between 0 and 1.")
+    square = [(left, right) for left, right in wide if left.ndim >= 2 and left.shape[-1] == left.shape[-2]]
+    if square and len(square) == len(every):
+        if all(_same(right, right.swapaxes(-1, -2), tolerance) for _, right in square):
+            if any(not _same(left, left.swapaxes(-1, -2), tolerance) for left, _ in square):
+                return Diagnosis("not symmetric", "the table should be symmetric, and yours is not.")
+    if all((right == np.round(right)).all() for _, right in every) and any(right.any() for _, right in every):
+        if any(np.isfinite(left).all() and (left != np.round(left)).any() for left, _ in every):
+            return Diagnosis("not whole numbers", "whole numbers are wanted, and yours are not.")
+    flat = [left for left, right in wide if len(np.unique(right)) > 1]
+    if len(flat) > 1 and all(len(np.unique(left)) == 1 for left in flat):
+        return Diagnosis("one number everywhere", "the same number stands everywhere: an axis was added up too early.")
+    return None
+
+
 def _shapes(sound: list[tuple[np.ndarray, np.ndarray]], tolerance: float) -> Diagnosis | None:
     """The right numbers in another shape, or part of them."""
     if all(_same(left.squeeze(), right.squeeze(), tolerance) for left, right in sound):
@@ -667,14 +762,19 @@ def _shapes(sound: list[tuple[np.ndarray, np.ndarray]], tolerance: float) -> Dia
     for name, reduce in (("averaged over all", np.mean), ("summed over all", np.sum)):
         if all(not left.ndim and _same(left, np.asarray(reduce(right)), tolerance) for left, right in sound):
             return Diagnosis(name, "one number comes out of everything; one for each row (or item) is wanted.")
-    try:
-        if all(_same(np.broadcast_to(left, right.shape), right, tolerance) for left, right in sound):
-            return Diagnosis("not spread out", "the numbers are right, but not repeated over the whole wanted shape.")
-        if all(_same(left, np.broadcast_to(right, left.shape), tolerance) for left, right in sound):
-            return Diagnosis("repeated", "the numbers are right, but repeated: two shapes were broadcast.")
-    except ValueError:
-        pass
+    if _spread(sound, tolerance):
+        return Diagnosis("not spread out", "the numbers are right, but not repeated over the whole wanted shape.")
+    if _spread([(right, left) for left, right in sound], tolerance):
+        return Diagnosis("repeated", "the numbers are right, but repeated: two shapes were broadcast.")
     return _lengths(sound, tolerance)
+
+
+def _spread(sound: list[tuple[np.ndarray, np.ndarray]], tolerance: float) -> bool:
+    """Whether each first array, broadcast, is the second."""
+    try:
+        return all(_same(np.broadcast_to(small, large.shape), large, tolerance) for small, large in sound)
+    except ValueError:
+        return False
 
 
 def _lengths(sound: list[tuple[np.ndarray, np.ndarray]], tolerance: float) -> Diagnosis | None:
@@ -702,3 +802,91 @@ def _lengths(sound: list[tuple[np.ndarray, np.ndarray]], tolerance: float) -> Di
                 return Diagnosis("too short", f"what is there is right, but numbers are missing at the {where}.")
             return Diagnosis("too long", f"what is wanted is there, but numbers are too many at the {where}.")
     return None
+
+
+# --- errors and code
+
+# a sign of it in the message -> name, hint
+_ERRORS: tuple[tuple[str, str, str], ...] = (
+    ("cannot be multiplied", "shapes do not fit", "the axes that a matrix product sums over have different lengths."),
+    (
+        "must match the size",
+        "shapes do not fit",
+        "two shapes cannot be broadcast: an axis is missing (`[:, None]`) or swapped.",
+    ),
+    ("sizes of tensors must match", "shapes do not fit", "what is joined must agree in all other axes."),
+    ("expected size for first two dim", "shapes do not fit", "batches of matrices must agree in their batch axis."),
+    ("broadcast", "shapes do not fit", "two shapes cannot be broadcast: an axis is missing (`[:, None]`) or swapped."),
+    (
+        "is invalid for input of size",
+        "shapes do not fit",
+        "`view` or `reshape` asks for more or fewer numbers than there are.",
+    ),
+    ("view size is not compatible", "`view` after a permutation", "the numbers lie in another order: use `reshape`."),
+    ("dimension out of range", "an axis that does not exist", "an axis is named that this input does not have."),
+    ("dimension specified as", "an axis that does not exist", "a tensor of shape () has no axes."),
+    ("number of dimensions", "the number of axes", "the input has more or fewer axes here than the function assumes."),
+    ("too many indices", "the number of axes", "the input has fewer axes here than the function assumes."),
+    ("same dtype", "mixed dtypes", "two tensors of different dtypes meet; make new ones with `dtype=` of the input."),
+    ("scalar type", "mixed dtypes", "two tensors of different dtypes meet; make new ones with `dtype=` of the input."),
+    ("not implemented for", "mixed dtypes", "this operation does not exist for the dtype of the input."),
+    (
+        "out of range",
+        "an index past the end",
+        "an index lies past the end: does it start at 0 and end at the length minus 1?",
+    ),
+    (
+        "out of bounds",
+        "an index past the end",
+        "an index lies past the end: does it start at 0 and end at the length minus 1?",
+    ),
+    (
+        "nonetype",
+        "None in between",
+        "something gave None: a function without `return`, or a method that works in place.",
+    ),
+    ("division by zero", "a division by zero", "something is divided by 0: what if there is nothing to count?"),
+    ("empty", "nothing to work on", "on an empty input there is no maximum, mean or first item."),
+    (
+        "is not defined",
+        "an unknown name",
+        "a name is used that does not exist: a typing error, or an import is missing.",
+    ),
+    (
+        "has no attribute",
+        "an unknown attribute",
+        "this kind of object has no such method: is it a list, a number, a tensor?",
+    ),
+    ("cannot access local variable", "a name without a value", "on this path a name is used before it gets a value."),
+    ("takes exactly", "the wrong arguments", "a function is called with too few or too many arguments."),
+    ("positional argument", "the wrong arguments", "a function is called with too few or too many arguments."),
+    ("unexpected keyword", "the wrong arguments", "a function does not know the keyword that it is given."),
+    ("unpack", "the number of parts", "a value is unpacked into more or fewer names than it has parts."),
+    ("not subscriptable", "a number in place of a list", "something is indexed that has no items."),
+    ("not iterable", "a number in place of a list", "a loop runs over something that has no items."),
+)
+
+
+def explain_error(error: BaseException) -> Diagnosis | None:
+    """What lies behind an error, from its message."""
+    if isinstance(error, RecursionError):
+        return Diagnosis("endless recursion", "the function calls itself and nothing stops it.")
+    if isinstance(error, KeyError):
+        return Diagnosis(
+            "a missing key", "a dict is asked for a key that it does not have: use `.get`, or fill it first."
+        )
+    said = str(error).lower()
+    return next((Diagnosis(name, hint) for sign, name, hint in _ERRORS if sign in said), None)
+
+
+def unused_arguments(function: Callable) -> tuple[str, ...]:
+    """Names of a function's arguments that its code never reads."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ()
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    read = set(code.co_cellvars)
+    for step in dis.get_instructions(code):
+        if step.opname.startswith(("LOAD_FAST", "STORE_FAST_LOAD_FAST", "LOAD_DEREF", "LOAD_CLOSURE")):
+            read.update(step.argval if isinstance(step.argval, tuple) else (step.argval,))
+    return tuple(name for name in names if name not in read)

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import html
 import importlib
+import inspect
 import math
 import os
 import re
@@ -26,7 +27,7 @@ from .bench import Bench, leaves
 from .calls import call, random_state_kept, same_input
 from .compare import Difference, brief, describe, first_difference
 from .deeper import Problem, cut, deeper_problem
-from .diagnose import Diagnosis, Pair, diagnose
+from .diagnose import Diagnosis, Pair, diagnose, explain_error, unused_arguments
 from .form import Case, Mistake
 from .old_form import Exercise
 from .progress import remember_pass
@@ -113,18 +114,14 @@ def _wrong_place(error: BaseException, name: str) -> str:
     return f"line {first}: {frame.line}" if frame.line else f"line {first}"
 
 
-def _sizes(value: Any) -> Iterator[int]:
+def _sizes(value: tuple) -> Iterator[int]:
     """The sizes that occur in arguments: lengths of axes, and numbers of elements of one, two or all axes."""
     for _, part in leaves(value):
         shape = tuple(getattr(part, "shape", ())) if isinstance(part, (torch.Tensor, np.ndarray)) else ()
         yield from shape
         yield math.prod(shape)
         yield from (math.prod(shape[start:end]) for start in range(len(shape)) for end in range(start + 2, len(shape)))
-    for part in value if isinstance(value, tuple) else ():
-        if isinstance(part, (list, tuple, str)):
-            yield len(part)
-        elif isinstance(part, int) and not isinstance(part, bool):
-            yield part
+    yield from (len(part) for part in value if isinstance(part, (list, tuple, str)))
 
 
 def _agrees(yours: Any, theirs: Any, tolerance: float) -> bool:
@@ -151,31 +148,54 @@ def _known(bench: Bench, outputs: list[Any], limit: float) -> Iterator[Mistake]:
 def _general(bench: Bench, function: Callable, outputs: list[Any], wrong: list[int]) -> Diagnosis | None:
     """A diagnosis that needs no known mistake."""
     done = [index for index, output in enumerate(outputs) if not isinstance(output, BaseException)]
-    extreme = [index for index in wrong if index >= len(bench.plain)]
-    if extreme == wrong:
+    failed = [output for output in outputs if isinstance(output, BaseException)]
+    if wrong[0] >= len(bench.plain):
         return OVERFLOW
-    pairs = [
-        Pair(outputs[index], bench.expected(index), tuple({size for size in _sizes(bench.cases[index].args) if size}))
-        for index in done
-    ]
-    found = diagnose(pairs, bench.exercise.tolerance)
+    found = _of_values(bench, function, outputs, done) if any(index in done for index in wrong) else None
+    unused = [name for name in unused_arguments(function) if name not in unused_arguments(bench.exercise.solution)]
+    if found is None and failed and (len(failed) == len(outputs) or len(failed) == len(wrong)):
+        found = explain_error(failed[0])
+    if found is None and unused:
+        found = Diagnosis(f"`{unused[0]}` is not used", f"your function never reads `{unused[0]}`, and it matters.")
+    return found or _special_cases(bench, outputs, wrong)
+
+
+def _of_values(bench: Bench, function: Callable, outputs: list[Any], done: list[int]) -> Diagnosis | None:
+    names = list(inspect.signature(bench.exercise.oracle).parameters)
+    pairs = []
+    for index in done:
+        case = bench.cases[index]
+        given = {**dict(zip(names, case.args, strict=False)), **case.kwargs}
+        numbers = tuple((name, float(part)) for name, part in given.items() if type(part) in (int, float))
+        sizes = tuple({size for size in _sizes(case.args) if size})
+        pairs.append(Pair(outputs[index], bench.expected(index), sizes, numbers))
+    try:
+        found = diagnose(pairs, bench.exercise.tolerance)
+    except Exception:  # a guess must never take the report of the fault itself away
+        return None
     if found and found.name.startswith("the wrong kind") and _wants_gradient(bench):
         if not any(isinstance(part, torch.Tensor) for pair in pairs for _, part in leaves(pair.yours)):
             problem = cut(function)
             return Diagnosis(problem.mistake, problem.hint)
-    if found:
-        return found
-    bad = [index for index in wrong if index in done]
-    if bad and 2 * len(bad) <= len(outputs) and bad == wrong and (len(bad) == 1 or len(bad) * 3 <= len(outputs)):
-        labels = "; ".join(bench.cases[index].label for index in bad)
-        return Diagnosis(
-            "right but for a special case",
-            f"your function is right on {len(outputs) - len(bad)} of {len(outputs)} cases. What is special about the "
-            f"other{'s' if len(bad) > 1 else ''}: {labels}?",
+    return found
+
+
+def _special_cases(bench: Bench, outputs: list[Any], wrong: list[int]) -> Diagnosis | None:
+    """Which cases are wrong, or which alone are right, where these are few."""
+    total, right = len(outputs), [index for index in range(len(outputs)) if index not in wrong]
+
+    def labels(chosen: list[int]) -> str:
+        return "; ".join(bench.cases[index].label for index in chosen)
+
+    if len(wrong) <= total / 2:
+        many = "these cases" if len(wrong) > 1 else "one case"
+        said = (
+            f"your function is right on {len(right)} of {total} cases. What is special about {many}: {labels(wrong)}?"
         )
-    if wrong and len(bad) < len(wrong) and 2 * len(wrong) <= len(outputs):
-        labels = "; ".join(bench.cases[index].label for index in wrong)
-        return Diagnosis("fails on a special case", f"your function fails only here: {labels}.")
+        return Diagnosis("right but for a special case", said)
+    if right and len(right) <= total / 3:
+        said = f"your function is right only on: {labels(right)}. What do the other cases have that {{}} not?"
+        return Diagnosis("right on a special case only", said.format("these do" if len(right) > 1 else "this one does"))
     return None
 
 
