@@ -1,7 +1,11 @@
 """The check engine: every way in which a student's function can go wrong gets a clear report."""
 
+import importlib
 import random
+import re
+import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -593,3 +597,21 @@ def test_a_failed_check_goes_on_with_the_solution_not_the_oracle():
 def test_calling_an_exercise_calls_its_solution():
     """Other exercises of the file may use it under the name that it has in the lesson."""
     assert torch.equal(double(torch.ones(2)), torch.full((2,), 2.0))
+
+
+def test_the_example_in_contributing_works(tmp_path, monkeypatch):
+    """The exercise that CONTRIBUTING shows is under 40 lines, passes, and names its mistakes."""
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"   ```python\n(.*?)   ```", text, re.S)
+    source = textwrap.dedent(block)
+    assert sum(bool(line.strip()) for line in source.splitlines()) < 40
+    (tmp_path / "contributed_example.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    softmax = importlib.import_module("contributed_example").softmax
+    assert run_check(softmax, softmax.solution).passed
+    assert run_check(softmax, lambda scores: scores.softmax(-1)).passed
+    assert [run_check(softmax, mistake.function).mistake for mistake in softmax.mistakes] == [
+        "columns",
+        "overflow",
+        "hard",
+    ]
