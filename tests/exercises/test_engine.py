@@ -133,6 +133,7 @@ def test_an_error_is_one_report_with_the_line_not_a_traceback():
     assert result.status == "raised"
     assert "RuntimeError" in result.headline
     assert "torch.zeros(99)" in dict(result.details)["in"]
+    assert "torch.zeros(99)" in dict(run_check(TOY, lambda values: values @ torch.zeros(99)).details)["in"]
     assert len(str(result).splitlines()) <= 6
 
 
@@ -360,6 +361,16 @@ def printing_of_numpy(values):
     return values * 2
 
 
+def threads(values):
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    return values * 2
+
+
+def device(values):
+    torch.set_default_device("meta")
+    return values * 2
+
+
 @pytest.mark.parametrize(
     ("answer", "named", "read"),
     [
@@ -369,6 +380,8 @@ def printing_of_numpy(values):
         (seed_of_python, "changes Python's random seed", random.getstate),
         (errors_of_numpy, "changes NumPy's error settings (np.seterr)", np.geterr),
         (gradient_mode, "changes PyTorch's gradient mode", torch.is_grad_enabled),
+        (threads, "changes PyTorch's number of threads", torch.get_num_threads),
+        (device, "changes PyTorch's default device", torch.get_default_device),
         (printing, "changes PyTorch's print options", lambda: dict(vars(torch._tensor_str.PRINT_OPTS))),
         (printing_of_numpy, "changes NumPy's print options", np.get_printoptions),
     ],
@@ -427,6 +440,36 @@ def test_a_cut_gradient_is_rejected_and_named(how):
     assert not result.passed
     assert result.mistake == "the gradient is cut off"
     assert how in result.hint
+
+
+def test_a_known_mistake_may_be_a_cut_gradient():
+    """A known mistake with right values is rejected for its gradient, and answers like it read its hint."""
+
+    @exercise(returns="float tensor")
+    def twice(values):
+        return values * 2
+
+    twice.cases(double.build)
+    twice.mistake("detached on purpose", "the teacher is detached here, and should learn.")(lambda v: (v * 2).detach())
+    result = run_check(twice, lambda values: values.data * 2)
+    assert result.mistake == "detached on purpose"
+
+
+def test_state_is_put_back_after_an_error_and_after_a_stop():
+    """Neither an exception nor a function that is stopped leaves a changed default dtype behind."""
+
+    def raising(values):
+        torch.set_default_dtype(torch.float64)
+        raise ValueError
+
+    def endless(values):
+        torch.set_default_dtype(torch.float64)
+        while True:
+            pass
+
+    assert run_check(TOY, raising).status == "changed global state"
+    assert run_check(TOY, endless, time_limit=0.2).status == "too slow"
+    assert torch.get_default_dtype() == torch.float32
 
 
 def test_a_plain_number_where_a_tensor_should_train_is_a_cut():

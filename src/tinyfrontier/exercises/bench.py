@@ -10,7 +10,6 @@ import dataclasses
 import inspect
 import math
 import warnings
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +74,6 @@ class Deep:
 class Bench:
     """The cases of one exercise, built once, and the cached answers of its own functions."""
 
-    _known: weakref.WeakKeyDictionary[Exercise, Bench] = weakref.WeakKeyDictionary()
-
     def __init__(self, exercise: Exercise):
         self.exercise = exercise
         self.plain = exercise.build()
@@ -88,9 +85,9 @@ class Bench:
     @classmethod
     def of(cls, exercise: Exercise) -> Bench:
         """The bench of an exercise; the same one each time."""
-        if exercise not in cls._known:
-            cls._known[exercise] = cls(exercise)
-        return cls._known[exercise]
+        if exercise.bench is None:
+            exercise.bench = cls(exercise)
+        return exercise.bench
 
     def fresh(self, index: int) -> Case:
         """Case `index` with arguments that nobody has touched."""

@@ -86,10 +86,6 @@ def _word(value: Any) -> str:
     return names.get(type(value), f"a {type(value).__name__}")
 
 
-def _as_lists(value: Any) -> Any:
-    return [_as_lists(part) for part in value] if isinstance(value, (list, tuple)) else value
-
-
 def _close(left: Any, right: Any, tolerance: float) -> bool:
     """Whether two plain results agree, ints and floats alike."""
     if isinstance(left, list) and isinstance(right, list):

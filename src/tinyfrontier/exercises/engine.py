@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import form
+from . import calls, form
 from .bench import Bench, leaves
 from .calls import call, random_state_kept, same_input
 from .compare import Difference, brief, describe, first_difference
@@ -105,7 +105,9 @@ class Result:
 
 def _wrong_place(error: BaseException, name: str) -> str:
     """The line of the student's own code on which an error arose, as "line 3: `code`"; "" if it cannot be told."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, calls.__file__)
+    ]
     own = [frame for frame in frames if frame.name == name] or frames[:1]
     if not own:
         return ""

@@ -120,6 +120,7 @@ class Exercise:
         self.solution: Callable = oracle
         self.mistakes: tuple[Mistake, ...] = ()
         self._cases: Callable[[], Iterable] = tuple
+        self.bench: Any = None  # what the check engine keeps between checks
         unknown = set(self.extreme) - set(inspect.signature(oracle).parameters)
         if unknown:
             raise ValueError(f"extreme must name arguments of {self.name}, got {sorted(unknown)}")
@@ -139,12 +140,12 @@ class Exercise:
 
     def cases(self, generator: Callable[[], Iterable]) -> Callable[[], Iterable]:
         """Decorator: a generator of `(label, *arguments)` tuples or `case(label, *arguments, **keywords)`."""
-        self._cases = generator
+        self._cases, self.bench = generator, None
         return generator
 
     def usual(self, function: Callable) -> Exercise:
         """Decorator: the lesson's solution. It may bear the exercise's name, which stays the exercise's."""
-        self.solution = function
+        self.solution, self.bench = function, None
         return self
 
     def slip(self, old: str, new: str, name: str, hint: str = "") -> Mistake:
