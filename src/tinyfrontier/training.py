@@ -18,16 +18,12 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from ._rehearsal import REHEARSAL_STEPS, rehearsing
+
 SCHEDULES = ("cosine", "constant", "linear")
-REHEARSAL_STEPS = 12  # enough for a running mean over ten
 
 
 Item = TypeVar("Item")
-
-
-def rehearsing() -> bool:
-    """Whether this run only has to prove that every cell runs: the tests set `TINYFRONTIER_REHEARSAL=1`."""
-    return os.environ.get("TINYFRONTIER_REHEARSAL", "") not in ("", "0")
 
 
 def _silent() -> bool:
