@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-output")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _PAGE_KEYS = {"number": int, "slug": str, "title": str, "minutes": int, "exercises": list, "budget": dict}
-_LESSON_KEYS = {**_PAGE_KEYS, "part": int, "sections": list, "claim": str, "prerequisites": list}
+_LESSON_KEYS = {**_PAGE_KEYS, "part": int, "sections": list, "claim": (str, dict), "prerequisites": list}
 _FENCE = re.compile(r"^(?P<indent>[ \t>*+\-\d.]*?)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -124,10 +124,8 @@ def _front_faults(front: dict, text: str, path: Path, root: Path) -> list[str]:
         if key not in front:
             faults.append(f"{path}:1: front matter lacks the key `{key}`")
         elif not isinstance(front[key], kind) or isinstance(front[key], bool):
-            found = type(front[key]).__name__
-            faults.append(
-                f"{path}:{_line_of_key(text, key)}: front matter key `{key}` must be {kind.__name__}, got {found}"
-            )
+            found, wanted = type(front[key]).__name__, getattr(kind, "__name__", "text, or a mapping of key to text")
+            faults.append(f"{path}:{_line_of_key(text, key)}: front matter key `{key}` must be {wanted}, got {found}")
     for key in front:
         if key not in keys:
             known = ", ".join(keys)
