@@ -1,4 +1,4 @@
-"""The guard on the network: it refuses or notes hosts beyond this machine, leaves loopback alone, and can be switched."""
+"""The guard on the network: it refuses or notes other machines, leaves loopback alone, can be switched."""
 
 import contextlib
 import re
@@ -95,6 +95,7 @@ def test_watching_collects_hosts_and_refuses_nothing():
         ("0.0.0.0", True),
         ("localhost", True),
         (b"localhost", True),
+        (socket.gethostname(), True),
         ("", True),
         (None, True),
         (16, True),

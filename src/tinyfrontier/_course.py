@@ -51,6 +51,28 @@ def front_matter(path: Path) -> dict:
     return _front(path, path.stat().st_mtime_ns)
 
 
+def claims_in(front: dict) -> dict[str, tuple[str, list[str]]]:
+    """The claims that a lesson's front matter makes, as `claims_of` gives them.
+
+    `claim` is text, or, where there are several, a mapping of a short key to text, or to `{text: …, sections: […]}`.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    claim, sections = front.get("claim"), front.get("sections", [])
+    found = {}
+    for key, words in (claim if isinstance(claim, dict) else {"": claim}).items():
+        text, own = (
+            (words.get("text"), words.get("sections", sections)) if isinstance(words, dict) else (words, sections)
+        )
+        if not isinstance(text, str) or not text.strip() or not isinstance(own, list):
+            raise ValueError("claim must be text, or a mapping of key to text or to `{text: …, sections: […]}`")
+        found[str(key)] = (" ".join(text.split()), own)
+    if not found:
+        raise ValueError("claim must hold at least one claim; got none")
+    return found
+
+
 def claims_of(number: int, root: Path = ROOT) -> dict[str, tuple[str, list[str]]]:
     """A lesson's claims by key: the claim in words, and its sections; a lesson with one claim has the key "".
 
@@ -60,14 +82,7 @@ def claims_of(number: int, root: Path = ROOT) -> dict[str, tuple[str, list[str]]
     path = next((path for path in lesson_files(root) if int(path.name[:2]) == number), None)
     if path is None:
         raise ValueError(f"lesson must be that of a lesson with a source, got {number}; else give claim= and sections=")
-    front = front_matter(path)
-    claim, sections = front.get("claim"), front.get("sections", [])
-    if isinstance(claim, str):
-        return {"": (" ".join(claim.split()), sections)}
-    if not isinstance(claim, dict) or not claim:
-        raise ValueError(f"claim must stand in the front matter of {path.name} as text, or as a mapping of key to text")
-    found = {}
-    for key, words in claim.items():
-        text, own = (words["text"], words.get("sections", sections)) if isinstance(words, dict) else (words, sections)
-        found[str(key)] = (" ".join(text.split()), own)
-    return found
+    try:
+        return claims_in(front_matter(path))
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None

@@ -60,7 +60,7 @@ _guard = _Guard()
 
 
 def is_local(host: object) -> bool:
-    """Whether a host, as a socket's address names it, is this machine: loopback, no name at all, or not a name.
+    """Whether a host, as a socket's address names it, is this machine: loopback, its own name, no name at all, or no text.
 
     Addresses of sockets that leave no machine (a file's path, a number of the system's own) are not names.
     """
@@ -71,7 +71,7 @@ def is_local(host: object) -> bool:
     try:
         address = ipaddress.ip_address(host.split("%")[0])
     except ValueError:
-        return host.lower() in _LOCAL_NAMES
+        return host.lower() in _LOCAL_NAMES or host == socket.gethostname()
     address = getattr(address, "ipv4_mapped", None) or address
     return address.is_loopback or address.is_unspecified
 

@@ -43,8 +43,8 @@ def test_kind_name_and_status_are_for_eyes_and_tests():
 
 
 def test_a_box_needs_no_matplotlib():
-    """Drawing a box loads neither matplotlib, nor NumPy, nor IPython."""
-    look = "import sys; from tinyfrontier.show import box; box('t'); print({'matplotlib', 'numpy', 'IPython'} & set(sys.modules))"
+    """Drawing a box loads neither matplotlib nor NumPy."""
+    look = "import sys; from tinyfrontier.show import box; box('t'); print({'matplotlib', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

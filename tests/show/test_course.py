@@ -2,6 +2,7 @@
 
 import pytest
 
+from tinyfrontier._course import lesson_files
 from tinyfrontier.exercises.progress import remember_guess
 from tinyfrontier.show import calibration, course_map
 
@@ -59,3 +60,9 @@ def test_damaged_guesses_are_left_out(progress):
         ' "zz": {"q": {"guess": "a", "right": true, "chance": "x"}}}}'
     )
     assert "Right in 1 of 1" in str(calibration())
+
+
+@pytest.mark.parametrize("path", lesson_files(), ids=lambda path: path.stem)
+def test_no_lesson_needs_the_authors_room(path):
+    """What a student's notebook imports stands in the rooms for students."""
+    assert "tinyfrontier.authoring" not in path.read_text(encoding="utf-8")

@@ -46,7 +46,7 @@ def texts(ax):
     ids=["curves", "bars", "images"],
 )
 def test_alt_shows_it_and_no_alt_gives_the_axes(draw, sent):
-    """With `alt` the figure is shown and closed and nothing comes back; without it the axes do; a poor `alt` is refused."""
+    """With `alt` the figure is shown and closed; without it the axes come back; a poor `alt` is refused."""
     assert draw(alt=ALT, signature=True) is None
     assert sent[0][0]["text/plain"] == ALT
     assert sent[0][1]["image/png"] == {"alt": ALT, "signature": True}

@@ -37,6 +37,7 @@ def test_without_a_guess_the_measured_answer_stands_alone(capsys, progress):
     asked.reveal(BITS, best=min)
     assert capsys.readouterr().out == "Measured: dense, 2.36 to 2.37 against 2.40 to 2.41 (the mixture).\n"
     assert (asked.right, asked.guess) == (None, None)
+    assert "Run this cell again to guess first" in asked._note.value
     assert not progress.exists()
 
 

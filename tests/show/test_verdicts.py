@@ -61,7 +61,9 @@ def test_the_checker_says_which_lesson_it_is():
     from tinyfrontier.exercises import checker
 
     _course._open.clear()
-    with pytest.raises(ValueError, match=r"lesson is not known; run the first cell, which says `check = checker\(NN\)`"):
+    with pytest.raises(
+        ValueError, match=r"lesson is not known; run the first cell, which says `check = checker\(NN\)`"
+    ):
         verdict(MEASURED, True, headline=HEADLINE)
     checker(1)
     assert verdict(MEASURED, True, headline=HEADLINE).lesson == 1

@@ -12,6 +12,8 @@ from types import ModuleType
 import jupytext
 import yaml
 
+from .._course import claims_in
+
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-output")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -141,7 +143,12 @@ def _front_faults(front: dict, text: str, path: Path, root: Path) -> list[str]:
     if front["number"] == 0:
         return faults
     known = section_ids(root)
-    for section in front["sections"]:
+    try:
+        claimed = [section for _, own in claims_in(front).values() for section in own]
+    except ValueError as error:
+        faults.append(f"{path}:{_line_of_key(text, 'claim')}: {error}")
+        claimed = []
+    for section in dict.fromkeys([*front["sections"], *claimed]):
         if section not in known:
             line = _line_of_key(text, "sections")
             faults.append(f"{path}:{line}: unknown section id `{section}`; known ids: {', '.join(known)}")

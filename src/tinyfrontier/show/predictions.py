@@ -140,7 +140,13 @@ class Prediction:
         except ValueError:
             if not rehearsing():
                 raise
-            found = {"key": None, "low": math.inf, "high": -math.inf, "answer": "nothing, in a rehearsal", "chance": 0.0}
+            found = {
+                "key": None,
+                "low": math.inf,
+                "high": -math.inf,
+                "answer": "nothing, in a rehearsal",
+                "chance": 0.0,
+            }
         self._measured = {**found, "note": note}
         self._judge()
         if self.guess is not None and not self._settled and not rehearsing():
@@ -148,6 +154,8 @@ class Prediction:
             remember_guess(self.lesson, self.question, self.guess, **result)
             self._settled = True
         self.control.disabled = True
+        again = "" if self.guess is not None else " Run this cell again to guess first."
+        self._note.value = f'<div class="tinyfrontier-readout">Revealed below.{again}</div>'
         _show(self)
 
     def _option_measured(self, measured: Any, best: Any, answer: str | None, form: str | None) -> dict[str, Any]:
