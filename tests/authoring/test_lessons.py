@@ -181,6 +181,9 @@ def test_several_faults_are_told_together(tmp_path):
         ),
         ("prerequisites: []", "prerequisites: [77]", "prerequisite 77 is not a lesson's number"),
         ("claim: A toy claim.\n", "", "lacks the key `claim`"),
+        ("claim: A toy claim.", "claim: [one, two]", "`claim` must be text, or a mapping of key to text, got list"),
+        ("claim: A toy claim.", "claim: {reach: 3}", "claim must be text, or a mapping of key to text"),
+        ("claim: A toy claim.", "claim: {a: {text: It is., sections: [Z9]}}", "unknown section id `Z9`"),
         ('tags=["panel"]', 'tags=["verdict"]', 'no cell tagged "panel"'),
         ("play.prove()", "play.update()", 'must be followed by an "instructor" cell'),
         ("# 01 · A toy", "# A toy", "must begin with the title, `# 01 · …`"),
@@ -197,6 +200,13 @@ def test_a_lesson_has_more_to_keep(tmp_path, old, new, message):
     with pytest.raises(LessonError) as caught:
         read_changed(tmp_path, LESSON.replace(old, new, 1), "01_self_attention.md")
     assert message in str(caught.value)
+
+
+def test_a_lesson_may_make_several_claims(tmp_path):
+    """A mapping of key to text, some with sections of their own, is sound front matter."""
+    claims = "claim:\n  reach: It reaches far.\n  size: {text: It is large., sections: [L1.1]}"
+    lesson = read_changed(tmp_path, LESSON.replace("claim: A toy claim.", claims), "01_self_attention.md")
+    assert list(lesson.front["claim"]) == ["reach", "size"]
 
 
 def test_an_exercise_of_a_lesson_needs_three_hints(tmp_path):

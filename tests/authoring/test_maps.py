@@ -4,6 +4,7 @@ import pytest
 
 from tinyfrontier.authoring import maps
 from tinyfrontier.authoring.lessons import curriculum, find_lessons, section_ids
+from tinyfrontier.show import OUTCOMES
 
 from .toy import course_folder
 
@@ -27,18 +28,22 @@ def test_the_coverage_names_every_section():
     assert "34 Fairness audit (planned)" in next(line for line in lines if line.startswith("| F3 "))
 
 
-def test_the_start_pages_map_counts_passed_exercises(monkeypatch, tmp_path):
-    """The reader's progress stands beside each finished lesson."""
-    monkeypatch.setenv("TINYFRONTIER_PROGRESS", str(tmp_path / "progress.json"))
-    (tmp_path / "progress.json").write_text('{"passed": {"01": ["mean_squared_error", "unknown"]}}')
+def test_the_start_pages_map_follows_another_root(tmp_path):
+    """The map of a course with one lesson links that one and calls the others planned."""
     root = course_folder(tmp_path, lesson=True)
-    source = root / "lessons" / "01_self_attention.md"
-    source.write_text(source.read_text().replace("exercises: []", "exercises: [mean_squared_error, other]"))
     page = maps.course_map(root)._repr_html_()
-    assert "1 of 2" in page
     assert "<a href='01_self_attention.ipynb'>" in page
     assert page.count("planned") == 43
-    assert "exercises passed: 1 of 2" in str(maps.course_map(root))
+
+
+def test_old_and_new_records_are_read():
+    """Each verdict in the solutions has today's outcome and a headline, if only an empty one; the tally counts all."""
+    records = maps.verdicts()
+    assert {record["outcome"] for record in records} <= set(OUTCOMES)
+    assert all("headline" in record for record in records)
+    tally = maps.tally()
+    assert list(tally) == list(OUTCOMES)
+    assert sum(tally.values()) == len(records) >= len(find_lessons()) - 1
 
 
 def test_a_readme_without_its_markers_is_told(tmp_path):

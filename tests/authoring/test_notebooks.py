@@ -1,7 +1,17 @@
 """From source to notebooks: what the student's copy leaves out, stable ids, nbgrader metadata, frozen widgets."""
 
+import base64
+import io
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from tinyfrontier.authoring.calibration import CELL_SECONDS_LIMIT, SECONDS_LIMIT
 from tinyfrontier.authoring.lessons import ROOT, find_lessons, read_lesson
@@ -9,6 +19,7 @@ from tinyfrontier.authoring.notebooks import (
     STUB,
     freeze,
     is_executed,
+    quantised,
     skeleton,
     strip_solution,
     to_notebook,
@@ -92,17 +103,60 @@ def test_exercises_and_checks_carry_nbgraders_metadata(lesson):
 
 
 def test_widgets_are_frozen_to_their_picture():
-    """A widget view is replaced by the still picture beside it; without one, freezing fails."""
+    """A widget view is replaced by the still picture or HTML beside it; without either, freezing fails."""
     view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
-    output = nbformat.v4.new_output("display_data", data={**view, "image/png": "cG5n\n"})
+    png = base64.b64encode(drawn())
+    output = nbformat.v4.new_output("display_data", data={**view, "image/png": png.decode() + "\n"})
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("panel", outputs=[output])])
     notebook.metadata["widgets"] = {"state": {}}
     freeze(notebook)
-    assert notebook.cells[0].outputs[0]["data"] == {"image/png": "cG5n"}
+    assert list(notebook.cells[0].outputs[0]["data"]) == ["image/png"]
     assert "widgets" not in notebook.metadata
+    words = nbformat.v4.new_output("display_data", data={**view, "text/html": "<p>asked</p>"})
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("predict", outputs=[words])])
+    freeze(notebook)
+    assert notebook.cells[0].outputs[0]["data"] == {"text/html": "<p>asked</p>"}
     bare = nbformat.v4.new_output("display_data", data=dict(view))
     with pytest.raises(ValueError, match="without a still picture"):
         freeze(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("panel", outputs=[bare])]))
+
+
+def drawn(**metadata) -> bytes:
+    """A figure with lines, text and a gradient, as PNG bytes."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(5, 2.5))
+    left.plot([0, 3, 1, 2], label="a line")
+    right.imshow(np.linspace(0, 1, 4096).reshape(64, 64), cmap="viridis")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None, **metadata})
+    plt.close(figure)
+    return buffer.getvalue()
+
+
+def test_pictures_get_few_colours_where_that_is_smaller():
+    """A figure shrinks by half or more, looks the same, keeps its texts, and is the same at every run."""
+    before = drawn(Description="kept")
+    encoded = base64.b64encode(before).decode()
+    small = quantised(encoded)
+    assert small == quantised(encoded)
+    assert len(small) < len(encoded) / 2
+    assert quantised(small) == small
+    one, two = (Image.open(io.BytesIO(data)) for data in (before, base64.b64decode(small)))
+    assert len(two.getcolors()) <= 128
+    assert two.text["Description"] == "kept"
+    assert two.size == one.size
+    old, new = (np.asarray(image.convert("RGB"), dtype=float) for image in (one, two))
+    assert (new[0, 0] == 255).all()
+    assert np.abs(old - new).mean() < 2
+    assert plt.imread(io.BytesIO(base64.b64decode(small))).shape[:2] == old.shape[:2]
+
+
+def test_a_picture_that_few_colours_do_not_shrink_stays():
+    """A picture with transparent parts, and one that is smaller as it is, are left alone."""
+    for image in (Image.new("RGBA", (40, 40), (255, 0, 0, 100)), Image.new("1", (8, 8))):
+        buffer = io.BytesIO()
+        image.save(buffer, "png")
+        encoded = base64.b64encode(buffer.getvalue()).decode()
+        assert quantised(f"{encoded}\n") == encoded
 
 
 def test_an_error_counts_as_not_executed():

@@ -52,7 +52,7 @@ def test_start_page_runs_and_opens_a_lesson(notebook):
     notebook.open("00_start_here.ipynb")
     notebook.run_all(RUN_SECONDS)
     assert notebook.errors() == []
-    assert "OK" in output_with(notebook, "doctor.table()").locator("table").inner_text()
+    assert "OK" in output_with(notebook, "doctor()").locator("table").inner_text()
 
     lesson = read_lesson(lesson_path(FIRST_LESSON))
     course_map = output_with(notebook, "course_map()").locator("table")

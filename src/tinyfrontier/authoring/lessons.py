@@ -12,11 +12,13 @@ from types import ModuleType
 import jupytext
 import yaml
 
+from .._course import claims_in
+
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-output")
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _PAGE_KEYS = {"number": int, "slug": str, "title": str, "minutes": int, "exercises": list, "budget": dict}
-_LESSON_KEYS = {**_PAGE_KEYS, "part": int, "sections": list, "claim": str, "prerequisites": list}
+_LESSON_KEYS = {**_PAGE_KEYS, "part": int, "sections": list, "claim": (str, dict), "prerequisites": list}
 _TERMS = "terms"  # new words for the glossary; may be missing
 _FENCE = re.compile(r"^(?P<indent>[ \t>*+\-\d.]*?)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 
@@ -125,10 +127,8 @@ def _front_faults(front: dict, text: str, path: Path, root: Path) -> list[str]:
         if key not in front:
             faults.append(f"{path}:1: front matter lacks the key `{key}`")
         elif not isinstance(front[key], kind) or isinstance(front[key], bool):
-            found = type(front[key]).__name__
-            faults.append(
-                f"{path}:{_line_of_key(text, key)}: front matter key `{key}` must be {kind.__name__}, got {found}"
-            )
+            found, wanted = type(front[key]).__name__, getattr(kind, "__name__", "text, or a mapping of key to text")
+            faults.append(f"{path}:{_line_of_key(text, key)}: front matter key `{key}` must be {wanted}, got {found}")
     for key in front:
         if key not in keys and key != _TERMS:
             known = ", ".join([*keys, _TERMS])
@@ -152,7 +152,12 @@ def _front_faults(front: dict, text: str, path: Path, root: Path) -> list[str]:
     if front["number"] == 0:
         return faults
     known = section_ids(root)
-    for section in front["sections"]:
+    try:
+        claimed = [section for _, own in claims_in(front).values() for section in own]
+    except ValueError as error:
+        faults.append(f"{path}:{_line_of_key(text, 'claim')}: {error}")
+        claimed = []
+    for section in dict.fromkeys([*front["sections"], *claimed]):
         if section not in known:
             line = _line_of_key(text, "sections")
             faults.append(f"{path}:{line}: unknown section id `{section}`; known ids: {', '.join(known)}")

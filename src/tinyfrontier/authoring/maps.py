@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import io
 from functools import lru_cache
 from pathlib import Path
 
 import nbformat
-import yaml
 
-from ..show import VERDICT_MIME
+from ..show import VERDICT_MIME, course_map
+from ..show.verdicts import OUTCOMES, read_record
 from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson, section_ids
 
+__all__ = [
+    "SIGNATURES",
+    "compose_signatures",
+    "course_map",
+    "course_map_markdown",
+    "coverage_markdown",
+    "fill_regions",
+    "finished",
+    "ledger_markdown",
+    "lessons_readme",
+    "signature_pictures",
+    "signatures_digest",
+    "tally",
+    "verdicts",
+]
 SIGNATURES = "lessons/signatures.png"
 
 
@@ -39,11 +53,17 @@ def _outputs(lesson: Lesson, root: Path):
 def verdicts(root: Path = ROOT) -> list[dict]:
     """The verdict records in the executed solutions, in the order of the lessons."""
     return [
-        dict(output["data"][VERDICT_MIME])
+        read_record(output["data"][VERDICT_MIME])
         for lesson in finished(root)
         for output in _outputs(lesson, root)
         if VERDICT_MIME in output.get("data", {})
     ]
+
+
+def tally(root: Path = ROOT) -> dict[str, int]:
+    """How many of the finished lessons' claims have which outcome, in the order of `OUTCOMES`."""
+    outcomes = [record["outcome"] for record in verdicts(root)]
+    return {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
 
 
 def signature_pictures(root: Path = ROOT) -> list[tuple[Lesson, bytes, str]]:
@@ -236,72 +256,3 @@ def compose_signatures(root: Path = ROOT, columns: int = 2) -> bytes:
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None, "Description": signatures_digest(root)})
     plt.close(figure)
     return buffer.getvalue()
-
-
-class CourseMap:
-    """The course map as the start page shows it, with the reader's ticks; links open the notebooks beside it."""
-
-    def __init__(self, root: Path = ROOT):
-        from ..exercises.progress import passed_exercises
-
-        self.root = root
-        self.passed = passed_exercises()
-        self.done = {}
-        for path in find_lessons(root):
-            front = yaml.safe_load(path.read_text(encoding="utf-8").split("\n---", 1)[0].removeprefix("---"))
-            if front["number"] > 0:
-                self.done[front["number"]] = (path.stem, front)
-        self.rows = curriculum(root)["lessons"]
-
-    def _progress(self, number: int) -> str:
-        names = self.done[number][1]["exercises"]
-        passed = sum(name in self.passed.get(f"{number:02d}", []) for name in names)
-        return f"{passed} of {len(names)}"
-
-    def _repr_html_(self) -> str:
-        cell = "style='text-align:left;padding:2px 10px'"
-        lines = [
-            "<table><thead><tr>"
-            + "".join(
-                f"<th {cell}>{name}</th>"
-                for name in ("no.", "lesson", "article sections", "minutes", "state", "exercises passed")
-            )
-            + "</tr></thead><tbody>"
-        ]
-        parts = curriculum(self.root)["parts"]
-        part = None
-        for row in self.rows:
-            if row["part"] != part:
-                part = row["part"]
-                lines.append(f"<tr><th {cell} colspan='6'>Part {part} · {html.escape(parts[part])}</th></tr>")
-            number = row["number"]
-            if number in self.done:
-                stem, front = self.done[number]
-                name = f"<a href='{stem}.ipynb'>{html.escape(front['title'])}</a>"
-                values = (
-                    name,
-                    ", ".join(front["sections"]),
-                    front["minutes"],
-                    "done",
-                    self._progress(number),
-                )
-            else:
-                values = (html.escape(row["title"]), ", ".join(row["sections"]), "", "planned", "")
-            lines.append("<tr>" + "".join(f"<td {cell}>{value}</td>" for value in (f"{number:02d}", *values)) + "</tr>")
-        return "".join(lines) + "</tbody></table>"
-
-    def __str__(self) -> str:
-        lines = []
-        for row in self.rows:
-            state = (
-                f"done, exercises passed: {self._progress(row['number'])}" if row["number"] in self.done else "planned"
-            )
-            lines.append(f"{row['number']:02d} {row['title']}: {state}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
-def course_map(root: Path = ROOT) -> CourseMap:
-    """The course map for the start page: part, lesson, sections, minutes, done or planned, the reader's progress."""
-    return CourseMap(root)

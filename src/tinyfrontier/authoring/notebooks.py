@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 
 import nbformat
 from nbformat import NotebookNode
@@ -156,11 +158,35 @@ def skeleton(notebook: NotebookNode) -> list[tuple]:
     return [*cells, ("metadata", metadata)]
 
 
+def quantised(encoded: str, colours: int = 128) -> str:
+    """A PNG in base64 with at most `colours` colours, or as it was where that is not smaller.
+
+    What the file says of itself (its texts and its resolution) stays.
+    """
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    plain = encoded.strip()
+    with Image.open(io.BytesIO(base64.b64decode(plain))) as image:
+        opaque = "A" not in image.getbands() or image.getchannel("A").getextrema()[0] == 255
+        if not opaque or image.mode == "P":
+            return plain
+        about, texts, dpi = PngInfo(), getattr(image, "text", {}), image.info.get("dpi")
+        for key, value in texts.items():
+            about.add_text(key, value)
+        # no dithering: it would put dots into flat areas, which also compress worse
+        few = image.convert("RGB").quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        few.save(buffer, "png", optimize=True, pnginfo=about, **({"dpi": dpi} if dpi else {}))
+    small = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return small if len(small) < len(plain) else plain
+
+
 def freeze(notebook: NotebookNode) -> None:
-    """Make an executed notebook storable: widgets become their still picture, version numbers and run times go.
+    """Make an executed notebook storable: widgets become their still, pictures get few colours, run times go.
 
     Raises:
-        ValueError: if a widget leaves no still picture behind.
+        ValueError: if a widget leaves neither a still picture nor HTML behind.
     """
     notebook.metadata.pop("widgets", None)
     notebook.metadata.update(_METADATA)
@@ -172,10 +198,11 @@ def freeze(notebook: NotebookNode) -> None:
             data = output.get("data")
             if data is None:
                 continue
-            if data.pop("application/vnd.jupyter.widget-view+json", None) is not None and "image/png" not in data:
-                raise ValueError(f"a widget without a still picture in the cell:\n{cell.source}")
+            widget = data.pop("application/vnd.jupyter.widget-view+json", None) is not None
+            if widget and not {"image/png", "text/html"} & set(data):
+                raise ValueError(f"a widget without a still picture or HTML in the cell:\n{cell.source}")
             if "image/png" in data:
-                data["image/png"] = data["image/png"].strip()
+                data["image/png"] = quantised(data["image/png"])
 
 
 def is_executed(notebook: NotebookNode) -> bool:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import html
 import importlib
 import inspect
 import math
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,6 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .._course import open_lesson
+from ..show.boxes import box, code
 from . import calls, form
 from .bench import Bench, leaves
 from .calls import call, random_state_kept, same_input
@@ -43,11 +43,6 @@ OVERFLOW = Diagnosis(
 
 class CheckFailed(AssertionError):
     """Raised instead of shown where a wrong answer must stop the run (strict mode, autograding)."""
-
-
-def _prose(text: str) -> str:
-    """A sentence as HTML; `names` between backticks become code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 @dataclass(frozen=True)
@@ -87,20 +82,11 @@ class Result:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        colour = {"passed": "#009E73", "not attempted": "#767676"}.get(self.status, "#D55E00")
+        kind = {"passed": "good", "not attempted": "open"}.get(self.status, "bad")
         head, *_ = str(self).split("\n")
-        rows = "".join(
-            f"<tr><td style='text-align:left;vertical-align:baseline;padding:1px 12px 1px 0'>{html.escape(label)}</td>"
-            f"<td style='text-align:left;vertical-align:baseline'><code>{html.escape(text)}</code></td></tr>"
-            for label, text in self.details
-        )
-        table = f"<table style='margin:4px 0'>{rows}</table>" if rows else ""
-        hint = f"<div><b>Likely mistake:</b> {_prose(self.hint)}</div>" if self.hint else ""
-        return (
-            f"<div role='status' class='tinyfrontier-check' data-status='{self.status}' "
-            f"style='border-left:5px solid {colour};padding:4px 12px;margin:4px 0'>"
-            f"<b>{_prose(head)}</b>{table}{hint}</div>"
-        )
+        rows = [(label, code(text)) for label, text in self.details]
+        hint = self.hint and f"Likely mistake: {self.hint}"
+        return box(head, rows, kind=kind, note=hint, name="check", status=self.status)
 
 
 def _wrong_place(error: BaseException, name: str) -> str:
@@ -389,6 +375,7 @@ def checker(lesson: int) -> Callable[[Callable], Callable]:
         ValueError: if the lesson has no exercises.
     """
     exercises = exercises_of(lesson)
+    open_lesson(lesson)
 
     def check(function: Callable, name: str | None = None) -> Callable:
         if not callable(function):

@@ -1,7 +1,11 @@
-"""Which exercises a reader has passed, in one small JSON file. Needs only the standard library.
+"""Which exercises a reader has passed and what they predicted, in one small JSON file. Needs only the standard library.
 
 The file stands in the course's folder (`.progress.json`); `TINYFRONTIER_PROGRESS` names another place, or is `off`.
-Deleting the file loses nothing but the ticks on the start page.
+Deleting the file loses nothing but the ticks and the guesses on the start page. Its form:
+
+    {"version": 2,
+     "passed": {"01": ["attention"]},
+     "guesses": {"06": {"which wins at equal time?": {"guess": "the mixture", "measured": "dense", "right": false, …}}}}
 """
 
 from __future__ import annotations
@@ -10,6 +14,9 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+VERSION = 2
 
 
 def progress_path() -> Path | None:
@@ -22,8 +29,8 @@ def progress_path() -> Path | None:
     return Path(__file__).resolve().parents[3] / ".progress.json"
 
 
-def passed_exercises() -> dict[str, list[str]]:
-    """Names of the exercises passed so far, by lesson number as text ("01"); a damaged file counts as empty."""
+def _read() -> dict[str, Any]:
+    """What the file holds; {} if there is none, it is damaged, or progress is switched off."""
     path = progress_path()
     if path is None:
         return {}
@@ -31,25 +38,16 @@ def passed_exercises() -> dict[str, list[str]]:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    lessons = record.get("passed") if isinstance(record, dict) else None
-    if not isinstance(lessons, dict):
-        return {}
-    return {
-        str(lesson): sorted(str(name) for name in names) for lesson, names in lessons.items() if isinstance(names, list)
-    }
+    return record if isinstance(record, dict) else {}
 
 
-def remember_pass(lesson: int, name: str) -> bool:
-    """Add one passed exercise to the file; False if it could not be written, which is no reason to stop."""
+def _write(**parts: Any) -> bool:
+    """Replace parts of the file, at once or not at all; False if it could not be written."""
     path = progress_path()
     if path is None:
         return False
-    passed = passed_exercises()
-    key = f"{lesson:02d}"
-    if name in passed.get(key, []):
-        return True
-    passed[key] = sorted({*passed.get(key, []), name})
-    text = json.dumps({"version": 1, "passed": passed}, indent=1, sort_keys=True) + "\n"
+    record = {**_read(), **parts, "version": VERSION}
+    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,3 +62,50 @@ def remember_pass(lesson: int, name: str) -> bool:
             os.unlink(temporary)
         return False
     return True
+
+
+def _part(name: str, kind: type) -> dict[str, Any]:
+    part = _read().get(name)
+    if not isinstance(part, dict):
+        return {}
+    return {str(lesson): found for lesson, found in part.items() if isinstance(found, kind)}
+
+
+def passed_exercises() -> dict[str, list[str]]:
+    """Names of the exercises passed so far, by lesson number as text ("01"); a damaged file counts as empty."""
+    return {lesson: sorted(map(str, names)) for lesson, names in _part("passed", list).items()}
+
+
+def remember_pass(lesson: int, name: str) -> bool:
+    """Add one passed exercise to the file; False if it could not be written, which is no reason to stop."""
+    passed = passed_exercises()
+    key = f"{lesson:02d}"
+    if name in passed.get(key, []):
+        return True
+    return _write(passed={**passed, key: sorted({*passed.get(key, []), name})})
+
+
+def guesses() -> dict[str, dict[str, dict[str, Any]]]:
+    """What the reader predicted: by lesson number as text, by question; a damaged file counts as empty.
+
+    Each holds "guess" (an option, or a number), and once it was revealed "measured" (text), "right", and "chance": how
+    often somebody would be right who guesses blindly.
+    """
+    return {
+        lesson: {question: fact for question, fact in asked.items() if isinstance(fact, dict) and "guess" in fact}
+        for lesson, asked in _part("guesses", dict).items()
+    }
+
+
+def remember_guess(lesson: int, question: str, guess: str | float, **result: Any) -> bool:
+    """Keep one guess, with its result once that is known; False if it could not be written.
+
+    Args:
+        lesson: number of the lesson.
+        question: what was asked; a guess about the same question replaces the former one.
+        guess: the option chosen, or the number.
+        result: `measured`, `right` and `chance`, as `guesses` describes them.
+    """
+    kept = guesses()
+    key = f"{lesson:02d}"
+    return _write(guesses={**kept, key: {**kept.get(key, {}), question: {"guess": guess, **result}}})

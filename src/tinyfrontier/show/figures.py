@@ -9,17 +9,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = {
-    "blue": "#0072B2",
-    "orange": "#E69F00",
-    "green": "#009E73",
-    "vermilion": "#D55E00",
-    "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "yellow": "#F0E442",
-    "grey": "#8C8C8C",
-    "black": "#000000",
-}
+from .palette import COLOURS
+
+__all__ = ["COLOURS", "check_alt", "label_lines", "picture", "to_png", "use_style"]
 
 
 def use_style() -> None:

@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from .boxes import KINDS
 from .figures import check_alt, to_png
 
 
@@ -110,13 +111,19 @@ class Panel:
         print(f"{number} {'control' if number == 1 else 'controls'} moved, the picture followed every one")
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        rows = [widgets.HTML(f"<b>{html.escape(self.title)}</b>")] if self.title else []
-        box = widgets.VBox([*rows, *self.controls.values(), self._image, self._words])
-        bundle = box._repr_mimebundle_()
-        bundle = bundle[0] if isinstance(bundle, tuple) else bundle
+        bundle = framed(self.title, *self.controls.values(), self._image, self._words)
         bundle["image/png"] = base64.b64encode(self.png).decode("ascii")
         bundle["text/plain"] = f"{self.alt} {self.readout}".strip()
         return bundle, {"image/png": {"alt": self.alt, "panel": True}}
+
+
+def framed(title: str, *rows: widgets.Widget) -> dict[str, Any]:
+    """The output of widgets below each other that look like the course's box: with its title and its bar."""
+    head = [widgets.HTML(f"<b>{html.escape(title)}</b>")] if title else []
+    column = widgets.VBox([*head, *rows])
+    column.layout.border_left, column.layout.padding = f"5px solid {KINDS['plain']}", "4px 12px"
+    bundle = column._repr_mimebundle_()
+    return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
 
 
 def _other_values(control: widgets.ValueWidget) -> list:
