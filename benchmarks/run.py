@@ -14,6 +14,7 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", HF_HUB_OFFLINE="1", 
 import argparse
 import json
 import math
+import random
 import statistics
 import subprocess
 import sys
@@ -25,10 +26,13 @@ from types import ModuleType
 
 import torch
 
-from tinyfrontier.authoring import definitions, find_lessons, read_lesson
-from tinyfrontier.authoring.kernels import CPU_SECONDS_WANTED, PEAK_MIB_LIMIT, Cost, execute
+from tinyfrontier.authoring import definitions, find_lessons, read_lesson, records
+from tinyfrontier.authoring.build import in_reference_seconds
+from tinyfrontier.authoring.calibration import PEAK_MIB_LIMIT, REFERENCE_SECONDS, SECONDS_WANTED, calibrate
+from tinyfrontier.authoring.kernels import Cost, execute
 from tinyfrontier.authoring.lessons import ROOT, Lesson
 from tinyfrontier.authoring.notebooks import to_notebook
+from tinyfrontier.beside import load_record
 
 TOLERANCE = 1e-4  # float32 sums in another order; an own version that is further off is another function
 
@@ -332,16 +336,26 @@ def import_row(effort: Effort) -> Iterator[Row]:
     yield Row("import tinyfrontier", "a new process, wall time", "python -c pass", own, other)
 
 
+def calibration_row(effort: Effort) -> Iterator[Row]:
+    """This machine now against the reference machine: one round of the calibration's small training job."""
+    speed = calibrate(3 if effort.quick else 12)
+    case = "a small training job, one round"
+    yield Row("calibration", case, "the reference machine", speed.cpu * REFERENCE_SECONDS, REFERENCE_SECONDS, "s")
+
+
 def cost_rows(lesson: Lesson, cost: Cost, source: str) -> list[Row]:
-    """A notebook's cost against what the course allows itself."""
+    """A notebook's cost, in seconds of the reference machine, against what the course allows itself."""
     return [
-        Row(lesson.stem, source, "CPU time wanted", cost.cpu_seconds, CPU_SECONDS_WANTED, "s"),
+        Row(lesson.stem, source, "reference seconds wanted", cost.cpu_seconds, SECONDS_WANTED, "s"),
         Row(lesson.stem, source, "peak memory allowed", cost.peak_mib, PEAK_MIB_LIMIT, "MiB"),
     ]
 
 
 def notebook_rows(effort: Effort, anew: bool) -> Iterator[Row]:
-    """Every lesson's whole notebook: the cost that the last build wrote down, and if asked for, measured anew."""
+    """Every lesson's whole notebook: the cost that the last build wrote down, and if asked for, measured anew.
+
+    Measured anew is the whole proof of a lesson: its solution in full, and its student's copy in rehearsal beside it.
+    """
     for path in find_lessons():
         try:
             lesson = read_lesson(path)
@@ -349,20 +363,43 @@ def notebook_rows(effort: Effort, anew: bool) -> Iterator[Row]:
             effort.skipped.append(f"{path.stem} is left out: {str(error).splitlines()[0]}")
             continue
         budget = lesson.front["budget"]
-        if budget["cpu_seconds"] > 0:
-            yield from cost_rows(lesson, Cost(budget["cpu_seconds"], budget["peak_mib"]), "last build")
+        if budget["reference_seconds"] > 0:
+            yield from cost_rows(lesson, Cost(budget["reference_seconds"], budget["peak_mib"]), "last build")
         else:
             effort.skipped.append(f"{lesson.stem} has not been built yet, so its cost is not known")
         if anew:
-            cost = execute(to_notebook(lesson, solution=True), ROOT / "notebooks")
-            yield from cost_rows(lesson, cost, "now")
+            speed = calibrate()
+            solution = in_reference_seconds(execute(to_notebook(lesson, solution=True), ROOT / "notebooks"), speed)
+            copy = to_notebook(lesson, solution=False)
+            rehearsed = execute(copy, ROOT / "notebooks", strict=False, rehearsal=True)
+            rehearsed = in_reference_seconds(rehearsed, speed)
+            yield from cost_rows(lesson, solution, "now")
+            both = solution.cpu_seconds + rehearsed.cpu_seconds
+            yield Row(lesson.stem, "proof: solution + rehearsal", "solution alone", both, solution.cpu_seconds, "s")
 
 
 def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
     """All rows of the table, in order."""
-    for rows in (attention_rows, gpt_rows, mixture_rows, diffusion_rows, stable_diffusion_rows, import_row):
+    for rows in (
+        calibration_row,
+        attention_rows,
+        gpt_rows,
+        mixture_rows,
+        diffusion_rows,
+        stable_diffusion_rows,
+        import_row,
+    ):
         yield from rows(effort)
     yield from notebook_rows(effort, notebooks)
+
+
+def remeasure() -> list[str]:
+    """Lines of a table: one lesson's record, drawn at random and measured anew, as recorded and as now (minutes)."""
+    lesson = random.choice(records.recorded())
+    old, new = load_record(lesson), records.measured(lesson)
+    lines = [f"lesson {lesson:02d}, {old.note}", "", "| figure | recorded | now |", "|---|---|---|"]
+    lines += [f"| {name} | {old.figures.get(name)} | {value} |" for name, value in new.figures.items()]
+    return [*lines, f"| CPU seconds | {old.cpu_seconds} | {new.cpu_seconds} |"]
 
 
 def line(row: Row) -> str:
@@ -384,8 +421,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="small cases and few repeats: a look, not a measurement")
     parser.add_argument("--notebooks", action="store_true", help="execute every solution and measure it (minutes)")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON instead of a table")
+    parser.add_argument("--records", action="store_true", help="measure one recorded result anew, drawn at random")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.records:
+        print("\n".join(remeasure() if records.recorded() else ["no lesson has a record"]))
+        return 0
     quick = options.quick
     effort = Effort(repeats=3 if quick else 15, seconds=0.002 if quick else 0.05, quick=quick)
     rows = []
@@ -408,4 +449,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a note may quote a path that the locale has no letters for
     sys.exit(main())

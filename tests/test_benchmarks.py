@@ -114,3 +114,13 @@ def test_different_functions_are_not_raced(bench):
         bench.must_agree("sum", torch.ones(3), torch.full((3,), 1.5))
     with pytest.raises(AssertionError, match="nan"):
         bench.must_agree("sum", torch.ones(3), torch.full((3,), math.nan))
+
+
+def test_a_record_is_measured_anew_beside_what_was_recorded(bench, monkeypatch):
+    """One line a figure, recorded beside now."""
+    record = bench.load_record(bench.records.recorded()[0])
+    monkeypatch.setattr(bench.records, "measured", lambda lesson: record)
+    lines = bench.remeasure()
+    assert "recorded: seeds" in lines[0]
+    for name, value in record.figures.items():
+        assert f"| {name} | {value} | {value} |" in lines

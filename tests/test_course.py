@@ -67,7 +67,7 @@ class Machine:
         if label.startswith("environment"):
             environment.python.parent.mkdir(parents=True)
             environment.python.touch()
-            self.pip = True
+            self.installed, self.pip = set(), True
         elif label.startswith("PyTorch"):
             self.installed.add("torch")
         elif label.startswith("packages"):
@@ -175,42 +175,38 @@ def test_a_package_that_somebody_removed_comes_back(machine, capsys):
     assert machine.environment.diagnosis()[0] == "ready"
 
 
-def test_an_interrupted_installation_is_repaired(machine, capsys):
-    """A start that ended in the middle of the installation leaves no finished stamp, and the next start goes on."""
-    machine.failing["packages, by pip"] = KeyboardInterrupt()
+@pytest.mark.parametrize("where", ["environment", "PyTorch, from this machine's own wheels", "packages, by pip"])
+def test_after_an_interruption_everything_is_made_anew(machine, where, capsys):
+    """Whatever step was interrupted, the next start leaves nothing half-written, and again the small PyTorch."""
+    machine.failing[where] = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
-        machine.environment.ensure()
+        machine.environment.ensure(["test"])
     half = machine.environment.folder / "lib/python3.11/site-packages/numpy-2.4.6.dist-info"
-    whole = half.with_name("scipy-1.17.1.dist-info")
     half.mkdir(parents=True)
-    whole.mkdir()
-    (whole / "INSTALLER").write_text("pip")
+    machine.environment.python.parent.mkdir(parents=True, exist_ok=True)
+    machine.environment.python.touch()
     machine.failing.clear()
     machine.steps.clear()
+    capsys.readouterr()
     machine.environment.ensure()
-    assert "not finished: repairing" in capsys.readouterr().out
-    assert machine.labels == ["packages, by pip"]
+    assert "was not finished: making .venv anew" in capsys.readouterr().out
+    assert machine.labels == ["environment", "PyTorch, from this machine's own wheels", "packages, by pip"]
     assert not half.exists()
-    assert whole.exists()
-    assert machine.environment.diagnosis()[0] == "ready"
+    assert machine.environment.diagnosis(["test"]) == ("ready", "")
 
 
-def test_a_half_written_torch_is_fetched_small_again(machine, monkeypatch):
-    """An interruption within PyTorch's own files does not lead to the several GB of the standard build."""
-    machine.failing["packages, by pip"] = KeyboardInterrupt()
-    with pytest.raises(KeyboardInterrupt):
-        machine.environment.ensure()
-    forget = machine.course.Environment.forget_half_installed
-
-    def forget_torch(environment):
-        forget(environment)
-        machine.installed.discard("torch")
-
-    monkeypatch.setattr(machine.course.Environment, "forget_half_installed", forget_torch)
-    machine.failing.clear()
+def test_a_failed_addition_leaves_what_worked(machine):
+    """`test` without a network fails with its sentence, and `lab` still starts."""
+    machine.environment.ensure()
+    machine.failing["packages, by pip"] = "Temporary failure in name resolution"
+    with pytest.raises(machine.course.Stop, match="connect to the internet"):
+        machine.environment.ensure(["test"])
     machine.steps.clear()
     machine.environment.ensure()
-    assert machine.labels == ["PyTorch, from this machine's own wheels", "packages, by pip"]
+    assert machine.steps == []
+    machine.failing.clear()
+    machine.environment.ensure(["test"])
+    assert machine.labels == ["packages, by pip"]
 
 
 def test_a_new_torch_is_fetched_small_too(machine):
@@ -229,15 +225,19 @@ def test_an_incomplete_copy_of_the_course_is_told(machine):
         machine.environment.ensure()
 
 
-def test_an_interruption_while_the_environment_is_made_starts_over(machine):
-    """A half-made environment, without pip perhaps, is made anew."""
-    environment = machine.environment
-    environment.python.parent.mkdir(parents=True)
-    environment.python.touch()
-    environment.write_stamp(state="creating", root=str(machine.folder))
+def test_an_interrupted_removal_is_seen(machine, monkeypatch):
+    """A .venv that lost half its files while it was being removed is not taken for a whole one."""
     machine.environment.ensure()
-    assert machine.labels[0] == "environment"
-    assert machine.environment.diagnosis()[0] == "ready"
+    machine.environment.write_stamp(root="elsewhere")
+
+    def interrupt(folder, **options):
+        machine.environment.stamp.unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(machine.course.shutil, "rmtree", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        machine.environment.ensure()
+    assert machine.environment.diagnosis()[0] == "anew"
 
 
 @pytest.mark.parametrize("damage", ["no python", "moved", "a file"])
@@ -262,12 +262,16 @@ def test_a_broken_environment_is_made_anew(machine, damage, capsys):
 
 
 def test_an_environment_made_by_hand_is_completed_and_not_removed(machine):
-    """A .venv without the launcher's stamp gets what it lacks."""
+    """A .venv without the launcher's stamp gets what it lacks, also at a second try."""
     environment = machine.environment
     environment.python.parent.mkdir(parents=True)
     environment.python.touch()
     mine = environment.folder / "mine.txt"
     mine.touch()
+    machine.failing["packages, by pip"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        environment.ensure()
+    machine.failing.clear()
     environment.ensure()
     assert mine.exists()
     assert "environment" not in machine.labels
@@ -293,12 +297,17 @@ def test_uv_finds_the_cpu_build_where_no_local_wheel_is(machine):
     assert command[-4:] == ["--no-deps", "--torch-backend", "cpu", "torch==2.13.0"]
 
 
-def test_uv_is_fetched_for_torch_where_there_is_none(machine):
-    """Without uv, pip puts one into a private folder for this one download."""
+@pytest.mark.parametrize("old", [False, True])
+def test_uv_is_fetched_for_torch_where_there_is_none(machine, old):
+    """Without uv, or with one too old for the option, pip puts one into a private folder for this one download."""
     machine.failing["PyTorch, from this machine's own wheels"] = "No matching distribution found"
+    if old:
+        machine.uv = "/somewhere/uv"
+        machine.failing["PyTorch, CPU build"] = "error: unexpected argument '--torch-backend' found"
     machine.environment.ensure()
-    assert machine.labels[2:] == ["uv, to find PyTorch's CPU build", "PyTorch, CPU build", "packages, by pip"]
-    private = dict(machine.steps)["PyTorch, CPU build"][0]
+    fetched = machine.labels.index("uv, to find PyTorch's CPU build")
+    assert machine.labels[fetched + 1 :] == ["PyTorch, CPU build", "packages, by uv" if old else "packages, by pip"]
+    private = machine.steps[fetched + 1][1][0]
     assert Path(private).is_relative_to(machine.environment.folder)
 
 
@@ -322,10 +331,14 @@ def test_other_systems_need_no_separate_torch(machine, monkeypatch):
 
 
 def test_an_environment_that_lost_pip_is_made_anew(machine):
-    """Where neither pip nor uv can add what is missing, the environment starts over."""
+    """Where neither pip nor uv can add what is missing, the environment starts over; with uv it does not."""
     machine.environment.ensure()
     machine.installed.clear()
     machine.pip = False
+    assert machine.environment.diagnosis()[0] == "anew"
+    machine.uv = "/somewhere/uv"
+    assert machine.environment.diagnosis()[0] == "behind"
+    machine.uv = None
     machine.steps.clear()
     machine.environment.ensure()
     assert machine.labels[0] == "environment"
@@ -542,17 +555,16 @@ def test_a_python_that_does_not_answer_counts_as_broken(course, folder, python):
         environment.python.write_text(python)
         environment.python.chmod(0o755)
     assert environment.probe() is None
-    assert environment.diagnosis()[0] == "broken"
+    assert environment.diagnosis() == ("anew", "The Python in .venv does not start: making .venv anew.")
 
 
-def test_other_installations_stay_out(course, monkeypatch):
-    """Variables that would mix other packages into .venv do not reach it; the rest does."""
-    monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
+def test_what_would_change_the_course_stays_out(course, monkeypatch):
+    """Variables that mix other packages into .venv or switch inline figures off do not reach it; the rest does."""
+    for name in ("PYTHONPATH", "UV_SYSTEM_PYTHON", "MPLBACKEND"):
+        monkeypatch.setenv(name, "agg")
     monkeypatch.setenv("HTTPS_PROXY", "proxy")
     environment = course.clean_environment(EXTRA="1")
-    assert "PYTHONPATH" not in environment
-    assert "UV_SYSTEM_PYTHON" not in environment
+    assert not {"PYTHONPATH", "UV_SYSTEM_PYTHON", "MPLBACKEND"} & set(environment)
     assert (environment["HTTPS_PROXY"], environment["EXTRA"]) == ("proxy", "1")
 
 
@@ -569,12 +581,21 @@ def test_jupyterlab_asks_for_no_news(machine):
 # ---------------------------------------------------------------------------------------------------- commands
 
 
+class Started(list):
+    """Extras, then the command; `variables` holds what the command finds in its environment beside our own."""
+
+    def note(self, command, **variables):
+        self.append(command)
+        self.variables = variables
+        return 0
+
+
 @pytest.fixture
 def started(course, monkeypatch):
     """What the launcher would become, noted instead of started; the environment counts as complete."""
-    commands = []
+    commands = Started()
     monkeypatch.setattr(course.Environment, "ensure", lambda self, extras=(): commands.append(list(extras)))
-    monkeypatch.setattr(course, "replace_by", lambda command, variables=None: commands.append(command) or 0)
+    monkeypatch.setattr(course, "replace_by", commands.note)
     return commands
 
 
@@ -590,12 +611,10 @@ def test_lab_opens_the_start_page_and_passes_its_options_on(course, started, cap
 
 def test_lab_runs_kernels_on_one_thread_unless_told_otherwise(course, started, monkeypatch):
     """JupyterLab starts with one thread a kernel, and keeps the user's own number where there is one."""
-    given = []
-    monkeypatch.setattr(course, "replace_by", lambda command, variables=None: given.append(variables) or 0)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "3")
     assert course.main(["lab"]) == 0
-    assert given == [{"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "3"}]
+    assert started.variables == {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "3"}
 
 
 def test_lab_shows_the_start_page_unless_another_is_named(course, folder):
@@ -624,18 +643,25 @@ def test_the_users_own_jupyter_options_win(course, folder):
 
 
 @pytest.mark.parametrize(
-    ("command", "start"),
+    ("command", "extras", "start"),
     [
-        ("build", ["-m", "tinyfrontier.authoring.build"]),
-        ("doctor", ["-m", "tinyfrontier.authoring.doctor"]),
-        ("bench", ["benchmarks/run.py"]),
+        ("test", ["test"], ["-m", "tinyfrontier.authoring.proof"]),
+        ("build", [], ["-m", "tinyfrontier.authoring.build"]),
+        ("doctor", [], ["-m", "tinyfrontier.authoring.doctor"]),
+        ("bench", [], ["benchmarks/run.py"]),
     ],
 )
-def test_other_commands_pass_their_arguments_through(course, started, command, start):
-    """build, doctor and bench make the environment, then become the course's own program."""
-    course.main([command, "06", "--check"])
-    assert started[0] == []
-    assert started[1][1:] == [*start, "06", "--check"]
+def test_other_commands_pass_their_arguments_through(course, started, command, extras, start):
+    """They make the environment, `test` with its tools, then become the course's own program."""
+    assert course.main([command, "--lesson", "06", "--", "-x"]) == 0
+    assert started[0] == extras
+    assert started[1][1:] == [*start, "--lesson", "06", "--", "-x"]
+
+
+def test_the_tests_surroundings_are_set(course, started):
+    """`test` runs on one thread, without progress bars and without a network."""
+    course.main(["test"])
+    assert started.variables == {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -683,126 +709,12 @@ def test_on_windows_the_command_decides_what_ctrl_c_means(course, monkeypatch):
 def test_ctrl_c_ends_quietly(course, started, monkeypatch, capsys):
     """Ctrl-C leaves one word and the usual exit code, no traceback."""
 
-    def interrupt(*args):
+    def interrupt(*args, **variables):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(course, "replace_by", interrupt)
     assert course.main(["lab"]) == 130
     assert capsys.readouterr().err.strip() == "Stopped."
-
-
-# ---------------------------------------------------------------------------------------------------- test
-
-
-@pytest.fixture
-def phases(course, started, monkeypatch):
-    """The commands that `test` runs, each noted and given the exit code that `codes` names."""
-    ran, codes = [], {}
-
-    def run(command, environment, root):
-        ran.append((command, environment))
-        return next((code for word, code in codes.items() if word in command), 0)
-
-    monkeypatch.setattr(course, "run", run)
-    return ran, codes
-
-
-def test_test_runs_every_phase_in_order(course, phases, started, capsys):
-    """Style, unit tests, freshness, notebooks; with the test tools, and one line that sums it up."""
-    ran, _ = phases
-    assert course.main(["test"]) == 0
-    assert started == [["test"]]
-    words = [command[2:4] for command, _ in ran]
-    assert words[:2] == [["ruff", "check"], ["ruff", "format"]]
-    assert "tests" in ran[2][0]
-    assert ran[3][0][2:] == ["tinyfrontier.authoring.build", "--check"]
-    assert ran[4][0][-2:] == ["notebooks", "solutions"]
-    assert "--nbval-lax" in ran[4][0]
-    assert capsys.readouterr().out.splitlines()[-1].startswith("all 4 phases passed in ")
-
-
-def test_a_failed_phase_does_not_hide_later_ones(course, phases, capsys):
-    """Everything runs, the summary names what failed, and the exit code is 1."""
-    ran, codes = phases
-    codes.update({"check": 1, "--nbval-lax": 3})
-    assert course.main(["test"]) == 1
-    assert len(ran) == 5
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1].startswith("2 of 4 phases failed in ")
-    assert lines[-1].endswith("style, notebooks")
-
-
-def test_quick_leaves_the_notebooks_out(course, phases):
-    """--quick runs the other phases only, less the unit tests that are slow or need a browser."""
-    ran, _ = phases
-    assert course.main(["test", "--quick"]) == 0
-    assert len(ran) == 4
-    assert "not browser and not slow" in ran[2][0]
-    assert not any("--nbval-lax" in command for command, _ in ran)
-
-
-def test_what_follows_two_dashes_goes_to_pytest(course, phases):
-    """Unit tests and notebooks get the extra arguments, the linter and the build do not."""
-    ran, _ = phases
-    course.main(["test", "--", "-x", "--quick"])
-    assert [command[-2:] == ["-x", "--quick"] for command, _ in ran] == [False, False, True, False, True]
-
-
-def test_the_tests_surroundings_are_set(course, phases, monkeypatch):
-    """One thread, no progress bars, no network, and no backend that would switch inline figures off."""
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    ran, _ = phases
-    course.main(["test"])
-    for _, environment in ran:
-        assert environment["OMP_NUM_THREADS"] == environment["TQDM_DISABLE"] == environment["HF_HUB_OFFLINE"] == "1"
-        assert "MPLBACKEND" not in environment
-
-
-def test_one_lesson_runs_what_belongs_to_it(course, folder):
-    """--lesson 6 runs that lesson's tests, exercises, freshness and two notebooks."""
-    for name in ("tests/lessons/test_06_moe.py", "notebooks/06_moe.ipynb", "solutions/06_moe.ipynb"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
-    (folder / "notebooks/07_other.ipynb").touch()
-    quick, lesson, rest = course.test_options(["--lesson", "6"])
-    phases = dict(course.test_phases("python", quick, lesson, rest, folder))
-    assert [command[-1] for command in phases["unit tests"]] == ["tests/lessons/test_06_moe.py", "lesson_06"]
-    assert phases["freshness"][0][-2:] == ["--check", "06"]
-    assert phases["notebooks"][0][-2:] == ["notebooks/06_moe.ipynb", "solutions/06_moe.ipynb"]
-
-
-@pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        (["--lesson", "99"], "There is no lesson 99"),
-        (["--lesson", "six"], "needs a lesson's number"),
-        (["-k", "x"], "goes after --"),
-    ],
-)
-def test_options_that_make_no_sense_are_answered(course, folder, started, options, sentence, capsys):
-    """A wrong option of `test` gets a sentence, before anything is installed."""
-    assert course.main(["test", *options]) == 1
-    assert sentence in capsys.readouterr().err
-    assert started == []
-
-
-def test_interrupting_a_phase_ends_it(course, folder):
-    """On Ctrl-C the running phase is waited for, then the launcher stops."""
-
-    class Interrupted:
-        waited = 0
-
-        def wait(self, timeout=None):
-            self.waited += 1
-            if self.waited == 1:
-                raise KeyboardInterrupt
-            return 2
-
-    process = Interrupted()
-    course.subprocess = type("Processes", (), {"Popen": lambda *args, **kwargs: process})
-    with pytest.raises(KeyboardInterrupt):
-        course.run(["x"], {}, folder)
-    assert process.waited == 2
 
 
 def test_times_are_readable(course):
@@ -813,3 +725,136 @@ def test_times_are_readable(course):
         "1 min 15 s",
         "60 min 00 s",
     ]
+
+
+# ---------------------------------------------------------------------------------------------------- any locale
+
+
+NO_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+FAKE_PYTHON = """#!/bin/sh
+case "$*" in
+*"import json"*) echo '{"python": [3, 11, 7], "pip": true, "torch": "2.13.0+cpu", "missing": []}' ;;
+*" pip "*) echo "using $PWD"; cat failure 2>/dev/null && exit 1 ;;
+*) echo "now $* with UTF-8 mode $PYTHONUTF8" ;;
+esac
+exit 0
+"""
+
+needs_scripts = pytest.mark.skipif(os.name == "nt", reason="Windows has no shebang scripts")
+needs_letters = pytest.mark.skipif(
+    sys.getfilesystemencoding() != "utf-8", reason="pytest itself was started in a locale that cannot name the folder"
+)
+
+
+@pytest.fixture
+def far_folder(folder):
+    """A copy of the launcher whose path has spaces and Chinese letters; .venv's Python is a script that notes."""
+    far = folder / "我的 课程 copy"
+    (far / ".venv/bin").mkdir(parents=True)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (far / name).write_bytes((folder / name).read_bytes())
+    (far / "course.py").write_bytes(LAUNCHER.read_bytes())
+    python = far / ".venv/bin/python"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    return far
+
+
+def launch(far, *arguments, **variables):
+    """Run a copied launcher without uv; return exit code, output and errors as UTF-8 reads them."""
+    environment = {**os.environ, "PATH": "/usr/bin:/bin", **variables}
+    environment.pop("PYTHONIOENCODING", None)
+    command = [sys.executable, str(far / "course.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, env=environment, cwd=far.parent)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@needs_scripts
+@needs_letters
+def test_an_installation_survives_a_locale_without_letters(far_folder):
+    """In a C locale and a Chinese folder the launcher installs, logs the path as it is, and becomes the command."""
+    code, shown, errors = launch(far_folder, "doctor", "深", **NO_LOCALE)
+    assert (code, errors) == (0, "")
+    assert "now -m tinyfrontier.authoring.doctor 深 with UTF-8 mode 1" in shown
+    log = (far_folder / ".venv/install.log").read_text(encoding="utf-8")
+    assert f"$ {far_folder}/.venv/bin/python -m pip" in log
+    assert f"using {far_folder}" in log
+
+
+@needs_scripts
+@needs_letters
+@pytest.mark.parametrize("first", [{}, NO_LOCALE], ids=["UTF-8 first", "C first"])
+def test_another_locale_is_no_other_place(far_folder, first):
+    """What was installed under one locale is ready under the other: the course was not moved."""
+    second = {} if first else NO_LOCALE
+    assert launch(far_folder, "doctor", **{"LC_ALL": "C.UTF-8", **first})[0] == 0
+    before = (far_folder / ".venv/tinyfrontier.json").read_bytes()
+    code, shown, errors = launch(far_folder, "doctor", **{"LC_ALL": "C.UTF-8", **second})
+    assert (code, errors) == (0, "")
+    assert shown.startswith("now ")
+    assert (far_folder / ".venv/tinyfrontier.json").read_bytes() == before
+
+
+@needs_scripts
+@needs_letters
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        ("Permission denied: 某", "The folder {far} cannot be written to"),
+        ("an unknown end: 某", "(all of them: {far}/.venv/install.log):\n    using {far}\n    an unknown end: 某"),
+    ],
+)
+def test_a_failure_is_told_in_any_locale(far_folder, failure, sentence):
+    """A sentence that names the folder, or lines of an installer that do, appear legibly and without a traceback."""
+    (far_folder / "failure").write_text(failure + "\n", encoding="utf-8")
+    code, _, errors = launch(far_folder, "doctor", **NO_LOCALE)
+    assert code == 1
+    assert sentence.format(far=far_folder) in errors
+    assert "Traceback" not in errors
+
+
+@needs_scripts
+@needs_letters
+def test_a_terminal_that_lacks_letters_gets_escapes(far_folder):
+    """An encoding without Chinese letters shows their numbers instead of a traceback."""
+    (far_folder / "failure").write_text("Permission denied\n")
+    environment = {**os.environ, "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "latin-1", "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, str(far_folder / "course.py"), "doctor"]
+    errors = subprocess.run(command, capture_output=True, env=environment).stderr.decode("latin-1")
+    assert "\\u6211\\u7684 \\u8bfe\\u7a0b copy cannot be written to" in errors
+    assert "Traceback" not in errors
+
+
+@needs_scripts
+@needs_letters
+def test_an_unprintable_folder_is_no_traceback(far_folder):
+    """A folder name that is no text in any encoding is survived too, on file systems that allow one."""
+    try:
+        odd = far_folder.rename(os.fsdecode(os.fsencode(far_folder) + b"\xff"))
+    except OSError:
+        pytest.skip("this file system only takes names that are text")
+    (odd / "failure").write_text("an unknown end\n")
+    environment = {**os.environ, "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run([sys.executable, str(odd / "course.py"), "doctor"], capture_output=True, env=environment)
+    assert b"an unknown end" in done.stderr
+    assert b"Traceback" not in done.stderr
+    (odd / "failure").unlink()
+    assert subprocess.run([sys.executable, str(odd / "course.py"), "doctor"], env=environment).returncode == 0
+    assert json.loads((odd / ".venv/tinyfrontier.json").read_text())["fingerprint"]
+
+
+@needs_letters
+def test_a_locale_does_not_hide_the_sources(course, folder, monkeypatch):
+    """A Python whose course lies in a Chinese folder starts and finds src/ there, where the locale is C."""
+    environment = course.Environment(folder / "课 程")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment.folder)], check=True)
+    site = next(environment.folder.glob("**/site-packages"))
+    (site / "_editable_impl_tinyfrontier.pth").write_text(f"{folder}/课 程/src\n", encoding="utf-8")
+    (folder / "课 程/src").mkdir()
+    environment.find_sources_by_ascii()
+    for name, value in NO_LOCALE.items():
+        monkeypatch.setenv(name, value)
+    assert environment.probe()["missing"] == ["tinyfrontier"]
+    command = [str(environment.python), "-c", "import os, sys; sys.stdout.buffer.write(os.fsencode(sys.path[-1]))"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout.decode() == f"{folder}/课 程/src"

@@ -14,6 +14,7 @@ FLOORS = {
     "data": 1,
     "models": 1,
     "training": 1,
+    "beside": 1,
     "worlds": 2,
     "pretrained": 2,
     "show": 3,

@@ -1,7 +1,6 @@
 """An instructor can grade with nbgrader: its metadata in every notebook, its commands on the start page."""
 
 import csv
-import inspect
 import os
 import re
 import shutil
@@ -31,7 +30,7 @@ def right_answer() -> str:
 
 def wrong_answer() -> str:
     """A known mistake, under the name that the exercise asks for."""
-    source = inspect.getsource(exercises_of(0)[EXERCISE].mistakes[0].function)
+    source = exercises_of(0)[EXERCISE].mistakes[0].source
     return "import torch\n\n\n" + re.sub(r"^def \w+", f"def {EXERCISE}", source)
 
 

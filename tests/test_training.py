@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tinyfrontier.training import History, device, fit, learning_rate_factor, seed_everything
+from tinyfrontier.training import REHEARSAL_STEPS, History, device, fit, learning_rate_factor, progress, seed_everything
 
 
 def line(seed: int = 0):
@@ -124,3 +124,47 @@ def test_an_empty_history_has_no_mean():
 def test_the_device_exists():
     """The chosen device can hold a tensor."""
     assert torch.ones(1, device=device()).sum().item() == 1
+
+
+@pytest.fixture
+def rehearsal(monkeypatch):
+    """What the tests set for students' copies."""
+    monkeypatch.setenv("TINYFRONTIER_REHEARSAL", "1")
+
+
+@pytest.mark.usefixtures("rehearsal")
+def test_a_rehearsed_training_makes_a_dozen_updates_and_keeps_its_length():
+    """The loss is asked for a dozen times, the history and the callback see every step."""
+    weight, asked, seen = torch.nn.Parameter(torch.tensor(3.0)), [], []
+
+    def loss(generator):
+        asked.append(weight.item())
+        return weight**2
+
+    history = fit([weight], loss, steps=400, lr=0.1, after_step=seen.append)
+    assert len(asked) == history.steps == REHEARSAL_STEPS == 12
+    assert seen == list(range(400))
+    assert len(history.losses) == 400
+    assert history.losses[-1] == history.losses[11] < history.losses[0]
+
+
+def test_progress_goes_through_everything_but_in_a_rehearsal(monkeypatch):
+    """An ordinary run visits every item; a rehearsal the first dozen, or as many as the author needs."""
+    assert list(progress(40)) == list(range(40))
+    assert list(progress("abc", "letters")) == ["a", "b", "c"]
+    monkeypatch.setenv("TINYFRONTIER_REHEARSAL", "1")
+    assert list(progress(40)) == list(range(12))
+    assert list(progress(iter(range(40)), least=3)) == [0, 1, 2]
+    assert list(progress(5)) == list(range(5))
+    monkeypatch.setenv("TINYFRONTIER_REHEARSAL", "0")
+    assert len(list(progress(40))) == 40
+
+
+def test_progress_names_bad_arguments():
+    """Wrong arguments are refused at once, not at the first step."""
+    with pytest.raises(TypeError, match="items must be an iterable or an int, got float"):
+        progress(2.5)
+    with pytest.raises(ValueError, match="items must not be negative, got -1"):
+        progress(-1)
+    with pytest.raises(ValueError, match="least must be a positive int, got 0"):
+        progress(3, least=0)

@@ -5,18 +5,59 @@ It knows nothing about lessons, data sets or figures: it takes parameters and a 
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from ._rehearsal import REHEARSAL_STEPS, rehearsing
+
 SCHEDULES = ("cosine", "constant", "linear")
+
+
+Item = TypeVar("Item")
+
+
+def _silent() -> bool:
+    return os.environ.get("TQDM_DISABLE", "") not in ("", "0")  # tqdm's notebook bar does not look at it by itself
+
+
+def progress(items: Iterable[Item] | int, label: str = "working", *, least: int = REHEARSAL_STEPS) -> Iterator[Item]:
+    """Go through `items` with a progress bar; a rehearsal ends after the first `least` of them.
+
+    Args:
+        items: what to go through, or a number n for 0 to n - 1.
+        label: the words beside the progress bar.
+        least: number of items that a rehearsal still visits, where the cells below need more or fewer than a dozen.
+
+    Raises:
+        TypeError: if `items` is neither an iterable nor an int.
+        ValueError: if `items` is a negative number, or `least` is below 1.
+    """
+    if isinstance(items, bool) or not isinstance(items, (int, Iterable)):
+        raise TypeError(f"items must be an iterable or an int, got {type(items).__name__}")
+    if isinstance(items, int):
+        if items < 0:
+            raise ValueError(f"items must not be negative, got {items}")
+        items = range(items)
+    if isinstance(least, bool) or not isinstance(least, int) or least < 1:
+        raise ValueError(f"least must be a positive int, got {least!r}")
+    return _go_through(items, label, least)
+
+
+def _go_through(items: Iterable[Item], label: str, least: int) -> Iterator[Item]:
+    if rehearsing():
+        yield from itertools.islice(items, least)
+    else:
+        yield from tqdm(items, desc=label, mininterval=0.5, leave=False, disable=_silent())
 
 
 @dataclass
@@ -26,7 +67,7 @@ class History:
     Attributes:
         losses: the loss of every step, in order (floats, the unit of the loss function).
         cpu_seconds: process CPU time spent in the loop, in seconds.
-        steps: number of parameter updates made.
+        steps: number of parameter updates made; in a rehearsal fewer than there are losses.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -100,6 +141,9 @@ def fit(
 ) -> History:
     """Minimise `loss` over the parameters of `model` with AdamW (Loshchilov & Hutter, 2019, arXiv 1711.05101).
 
+    A rehearsal makes the first dozen updates and repeats the last loss for the steps it leaves out, so
+    that the history is as long as ever and `after_step` hears of every step.
+
     Args:
         model: a module, or an iterable of parameters.
         loss: called once a step with a `torch.Generator` (seeded with `seed`) for drawing a batch; returns a scalar.
@@ -131,9 +175,14 @@ def fit(
     generator = torch.Generator().manual_seed(seed)
     history = History()
     start = time.process_time()
-    silent = os.environ.get("TQDM_DISABLE", "") not in ("", "0")  # tqdm's notebook bar does not look at it by itself
-    with tqdm(total=steps, desc=label, mininterval=0.5, leave=False, disable=silent) as bar:
+    update = range(min(steps, REHEARSAL_STEPS)) if rehearsing() else range(steps)
+    with tqdm(total=steps, desc=label, mininterval=0.5, leave=False, disable=_silent()) as bar:
         for step in range(steps):
+            if step not in update:
+                history.losses.append(history.losses[-1])
+                if after_step is not None:
+                    after_step(step)
+                continue
             for group in optimiser.param_groups:
                 group["lr"] = lr * learning_rate_factor(step, steps, schedule, warmup)
             value = loss(generator)

@@ -79,3 +79,20 @@ def test_the_readmes_picture_holds_the_flagships():
     """The README's picture is made of the flagship lessons' signature results, in order."""
     numbers = [lesson.number for lesson, _, _ in maps.signature_pictures()]
     assert numbers == curriculum()["flagships"] == [1, 6, 11, 15]
+
+
+def test_the_glossary_is_made_of_the_lessons_terms(tmp_path):
+    """Terms stand sorted with their lesson; a term that two lessons define, or one without its three parts, is told."""
+    root = course_folder(tmp_path, lesson=True)
+    source = root / "lessons" / "01_self_attention.md"
+    plain = source.read_text()
+    terms = 'terms:\n  - ["token", "词元", "A piece of text."]\n  - ["Key", "键", "What is | matched."]\nbudget:'
+    source.write_text(plain.replace("budget:", terms))
+    rows = maps.glossary_markdown(root).splitlines()[-2:]
+    assert rows == ["| Key | 键 | What is \\| matched. | 01 |", "| token | 词元 | A piece of text. | 01 |"]
+    source.write_text(plain.replace("budget:", terms.replace('"Key"', '"token"')))
+    with pytest.raises(ValueError, match="'token' of lesson 01 is in"):
+        maps.glossary_markdown(root)
+    source.write_text(plain.replace("budget:", terms.replace('"键", ', "")))
+    with pytest.raises(ValueError, match="a term must be"):
+        maps.glossary_markdown(root)

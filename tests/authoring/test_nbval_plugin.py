@@ -1,4 +1,4 @@
-"""The notebook test run: a budget that is exceeded, a changed output and a download each fail it."""
+"""The notebook test run: what fails it, each with its one line, and what never does."""
 
 import os
 import subprocess
@@ -7,50 +7,56 @@ import sys
 import nbformat
 import pytest
 
-from tinyfrontier.authoring.kernels import Cost, cost_of_process
-from tinyfrontier.authoring.nbval_plugin import over_budget
+from tinyfrontier.authoring.calibration import Speed
+from tinyfrontier.authoring.kernels import cost_of_process
+from tinyfrontier.authoring.nbval_plugin import _Line, over_memory, table, workers_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nbval")]
 
 
-def run(folder, source: str, *, output: str = "", tags=()) -> subprocess.CompletedProcess:
-    """Run a one-cell notebook under the plugin."""
+def write(folder, *sources: str, name="page", output: str = "", tags=()) -> None:
+    """Write a notebook whose last cell has the output and tags."""
     folder.mkdir(parents=True, exist_ok=True)
-    cell = nbformat.v4.new_code_cell(source, execution_count=1, metadata={"tags": list(tags)})
+    cells = [nbformat.v4.new_code_cell(source, execution_count=1) for source in sources]
+    cells[-1].metadata["tags"] = list(tags)
     if output:
-        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
-    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "p"}})
-    nbformat.write(notebook, folder / "page.ipynb")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "tinyfrontier.authoring.nbval_plugin",
-        "-p",
-        "no:cacheprovider",
-    ]
-    command += [
-        "--nbval-lax",
-        "--nbval-current-env",
-        "-q",
-        "-rP",
-        "-c",
-        os.devnull,
-        "--rootdir",
-        str(folder),
-        str(folder),
-    ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        cells[-1].outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "p"}})
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+def run(folder, *more: str) -> subprocess.CompletedProcess:
+    """Run every notebook below a folder under the plugin."""
+    command = [sys.executable, "-m", "pytest", "-p", "tinyfrontier.authoring.nbval_plugin", "-p", "no:cacheprovider"]
+    command += ["--nbval-lax", "--nbval-current-env", "-q", "-rP", "--color=no", "-c", os.devnull]
+    command += ["--rootdir", str(folder), str(folder), *more]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=1200)
 
 
 def test_a_sound_notebook_passes_and_tells_its_cost(tmp_path):
-    """A notebook in budget passes, and its cost is printed; solutions run in strict mode on one thread."""
-    source = 'import os\nprint(os.environ["TINYFRONTIER_STRICT"], os.environ["OMP_NUM_THREADS"])'
-    result = run(tmp_path / "solutions", source, output="1 1\n", tags=["nbval-check-output"])
+    """A sound notebook passes, and the table tells its cost; solutions run in strict mode on one thread, in full."""
+    source = (
+        "import os\n"
+        'print(*(os.environ[f"{name}"] or 0 for name in '
+        '("TINYFRONTIER_STRICT", "OMP_NUM_THREADS", "TINYFRONTIER_REHEARSAL")))'
+    )
+    write(tmp_path / "solutions", source, output="1 1 0\n", tags=["nbval-check-output"])
+    write(tmp_path / "notebooks", source, output="0 1 1\n", tags=["nbval-check-output"])
+    result = run(tmp_path)
     assert result.returncode == 0, result.stdout
-    assert "solutions/page:" in result.stdout
-    assert "CPU s, peak" in result.stdout
+    assert "2 passed" in result.stdout
+    rows = [line for line in result.stdout.splitlines() if line.startswith(("solutions/page", "notebooks/page"))]
+    assert len(rows) == 2
+    assert rows[1].rstrip().endswith("%")  # the copy's share of its solution
+    assert "students' copies cost" in result.stdout
+
+
+def test_full_means_no_rehearsal(tmp_path):
+    """With --full-notebooks a student's copy runs as a student runs it."""
+    source = 'import os\nassert not os.environ["TINYFRONTIER_REHEARSAL"]'
+    write(tmp_path / "notebooks", source)
+    assert run(tmp_path, "--full-notebooks").returncode == 0
+    assert run(tmp_path).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -64,16 +70,67 @@ def test_a_sound_notebook_passes_and_tells_its_cost(tmp_path):
 )
 def test_a_faulty_notebook_fails(tmp_path, source, output, tags, message):
     """A changed checked output, a download, and an error fail the run."""
-    result = run(tmp_path / "notebooks", source, output=output, tags=tags)
+    write(tmp_path / "notebooks", source, output=output, tags=tags)
+    result = run(tmp_path)
     assert result.returncode == 1
     assert message in result.stdout
 
 
-def test_the_budget_is_a_hard_limit():
-    """Over 60 CPU seconds or 1.5 GiB is told with figures; within the limits nothing is."""
-    assert over_budget("a", Cost(59.9, 1500)) == ""
-    assert over_budget("a", Cost(61.0, 1500)) == "a took 61.0 CPU s (limit 60)"
-    assert "a peak of 1600 MiB (limit 1536)" in over_budget("a", Cost(61.0, 1600))
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import time\nwhile True: time.sleep(1)", "(`import time`): hung, interrupted after 9 s"),
+        ("import os\nos._exit(3)", "(`import os`): the kernel died"),
+        ("block = b'x' * (1700 * 2**20)", "(`block = b'x' * (1700 * 2**20)`): a peak of 1"),
+    ],
+    ids=["a cell that never ends", "a kernel that exits", "over memory"],
+)
+def test_a_notebook_that_stops_is_named_in_one_line_and_the_others_go_on(tmp_path, source, said):
+    """The line names notebook, cell number and first line; its later cells are skipped, other notebooks pass."""
+    write(tmp_path / "notebooks", "1 + 1", source, "2 + 2", name="06_stops")
+    write(tmp_path / "notebooks", "print('sound')", name="07_sound")
+    result = run(tmp_path, "--hang-after", "9")
+    assert result.returncode == 1
+    assert f"notebooks/06_stops, cell 1 {said}" in result.stdout
+    assert "1 failed, 2 passed, 1 skipped" in result.stdout
+
+
+def test_only_what_is_asked_for_runs(tmp_path):
+    """`--only-lessons` keeps the notebooks of those lessons and leaves the others out."""
+    for name in ("06_wanted", "07_other"):
+        write(tmp_path / "notebooks", f"raise ValueError('{name}')", name=name)
+    result = run(tmp_path, "--only-lessons", "06")
+    assert "06_wanted" in result.stdout
+    assert "07_other" not in result.stdout
+    assert "1 failed, 1 deselected" in result.stdout
+
+
+def test_seconds_are_told_and_never_decide():
+    """The table names what is over budget; only memory is a fault."""
+    lines = [_Line("solutions/06_x", 120.0, 60.0, 700.0), _Line("notebooks/06_x", 24.0, 12.0, 600.0)]
+    text = table(lines)
+    assert text[1].endswith("over budget")
+    assert "20%" in text[2]
+    assert "budget" not in text[2]
+    assert text[-2] == "this machine took 2.00 times the reference machine's CPU seconds; no second decides"
+    assert text[-1] == "students' copies cost 20% of their solutions on average"
+    assert over_memory(1500) == ""
+    assert over_memory(1600) == "a peak of 1600 MiB (limit 1536)"
+
+
+def test_patience_grows_with_a_slow_machine_and_never_falls_below_five_minutes():
+    """A cell hangs after 20 times its share of the budget at the measured speed, never before 300 s."""
+    assert Speed(1.0, 1.0).patience(2.0) == 300
+    assert Speed(0.5, 0.5).patience(20.0) == 400
+    assert Speed(1.0, 3.0).patience(20.0) == 1200
+
+
+def test_workers_follow_cores_and_memory():
+    """One worker a core, with 2 GiB of free memory each, and never none."""
+    gib = 2**30
+    assert workers_for(2, 16 * gib) == 2
+    assert workers_for(8, 9 * gib) == 4
+    assert workers_for(4, gib) == 1
 
 
 def test_the_cost_of_a_process_grows_with_its_work():

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tinyfrontier.authoring.calibration import CELL_SECONDS_LIMIT, SECONDS_LIMIT
 from tinyfrontier.authoring.lessons import ROOT, find_lessons, read_lesson
 from tinyfrontier.authoring.notebooks import (
     STUB,
@@ -200,7 +201,9 @@ def test_a_lesson_ships_one_signature_picture(path):
 
 @pytest.mark.parametrize("path", find_lessons(), ids=lambda path: path.stem)
 def test_the_measured_budget_is_within_the_limits(path):
-    """The cost that the build wrote into the front matter is measured and within what the course promises."""
+    """The cost that the build wrote into the front matter is measured; where it is over budget, it says so."""
     budget = read_lesson(path).front["budget"]
-    assert 0.5 < budget["cpu_seconds"] <= 45
+    assert budget["reference_seconds"] > 0.5
     assert 50 < budget["peak_mib"] <= 1536
+    over = budget["reference_seconds"] > SECONDS_LIMIT or budget.get("slowest_cell", 0) > CELL_SECONDS_LIMIT
+    assert budget.get("forced", False) is over

@@ -12,7 +12,7 @@ slug: start_here
 title: Start here
 minutes: 5
 exercises: [mean_squared_error]
-budget: {cpu_seconds: 0, peak_mib: 0}
+budget: {reference_seconds: 0, peak_mib: 0}
 ---
 
 # A toy page
@@ -67,7 +67,7 @@ claim: A toy claim.
 prerequisites: []
 minutes: 5
 exercises: []
-budget: {cpu_seconds: 0, peak_mib: 0}
+budget: {reference_seconds: 0, peak_mib: 0}
 ---
 
 # 01 · A toy lesson

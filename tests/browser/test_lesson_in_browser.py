@@ -1,6 +1,5 @@
 """What a student does, in a real browser: open JupyterLab, run a lesson, move a panel, solve an exercise."""
 
-import inspect
 import json
 import re
 
@@ -27,7 +26,7 @@ def known_mistake(lesson: int, name: str) -> tuple[str, str]:
     """Code that makes one of the exercise's known mistakes, fit to stand alone in a notebook's cell, and its hint."""
     exercise = exercises_of(lesson)[name]
     for mistake in exercise.mistakes:
-        code = re.sub(r"^def \w+", f"def {name}", inspect.getsource(mistake.function))
+        code = re.sub(r"^def \w+", f"def {name}", mistake.source)
         code = "import math\n\nimport torch\nimport torch.nn.functional as F\n\n\n" + code.rstrip()
         namespace: dict = {}
         exec(code, namespace)

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 
@@ -18,17 +19,6 @@ def lesson():
 
 def draw(*shape, dtype=torch.float32):
     return torch.randn(*shape, dtype=dtype, requires_grad=True)
-
-
-def assert_same(ours, theirs, inputs, tolerance):
-    """Results and gradients of a random projection agree."""
-    assert ours.shape == theirs.shape
-    assert (ours - theirs).abs().max() <= tolerance
-    weight = torch.randn_like(ours) / ours.numel() ** 0.5
-    left = torch.autograd.grad((ours * weight).sum(), inputs)
-    right = torch.autograd.grad((theirs * weight).sum(), inputs)
-    for a, b in zip(left, right, strict=True):
-        assert (a - b).abs().max() <= tolerance
 
 
 SHAPES = [
@@ -45,7 +35,8 @@ def test_attention_equals_the_library(lesson, query, key, value, dtype, toleranc
     """Attention and its gradients equal F.scaled_dot_product_attention, for odd shapes and both precisions."""
     torch.manual_seed(0)
     inputs = [draw(*shape, dtype=dtype) for shape in (query, key, value)]
-    assert_same(lesson.attention(*inputs), F.scaled_dot_product_attention(*inputs), inputs, tolerance)
+    theirs = F.scaled_dot_product_attention(*inputs)
+    assert_same_as_library(lesson.attention(*inputs), theirs, tolerance=tolerance, gradients=inputs)
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 17])
@@ -54,7 +45,7 @@ def test_causal_attention_equals_the_library(lesson, tokens):
     torch.manual_seed(1)
     inputs = [draw(2, 3, tokens, 8) for _ in range(3)]
     theirs = F.scaled_dot_product_attention(*inputs, is_causal=True)
-    assert_same(lesson.causal_attention(*inputs), theirs, inputs, 1e-6)
+    assert_same_as_library(lesson.causal_attention(*inputs), theirs, tolerance=1e-6, gradients=inputs)
 
 
 def test_the_future_changes_nothing(lesson):
@@ -104,7 +95,7 @@ def test_multi_head_attention_equals_the_library(lesson, causal, batch, tokens, 
     hidden = torch.ones(tokens, tokens, dtype=torch.bool).triu(1) if causal else None
     theirs, maps = library(x, x, x, attn_mask=hidden, average_attn_weights=False)
     assert (mine.maps(x) - maps).abs().max() < tolerance
-    assert_same(mine(x), theirs, [x], tolerance)
+    assert_same_as_library(mine(x), theirs, tolerance=tolerance, gradients=[x])
     weight = torch.randn_like(theirs) / theirs.numel() ** 0.5
     (mine(x) * weight).sum().backward()
     (library(x, x, x, attn_mask=hidden)[0] * weight).sum().backward()
@@ -131,7 +122,7 @@ def test_the_block_equals_the_library(lesson, causal, dtype, tolerance):
         theirs.load_state_dict(ours.state_dict())
     x = draw(2, 11, 24, dtype=dtype)
     mask = nn.Transformer.generate_square_subsequent_mask(11, dtype=dtype) if causal else None
-    assert_same(mine(x), library(x, src_mask=mask), [x], 2 * tolerance)
+    assert_same_as_library(mine(x), library(x, src_mask=mask), tolerance=2 * tolerance, gradients=[x])
 
 
 @pytest.mark.parametrize("width", [4, 64, 130])

@@ -105,6 +105,36 @@ def test_every_token_sees_every_other_but_no_padding(lesson):
         assert (model(F.pad(rows, (0, 7)))[:, :9] - before).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize(("batch", "tokens"), [(1, 1), (4, 40), (7, 13)])
+def test_masking_equals_the_librarys_collator(lesson, monkeypatch, batch, tokens):
+    """With the same dice, inputs and places asked about are those of transformers' collator for masked words."""
+    from transformers import DataCollatorForLanguageModeling
+
+    class Words:
+        mask_token = "[MASK]"
+
+        def __len__(self):
+            return 60
+
+        def convert_tokens_to_ids(self, _):
+            return lesson.MASK
+
+        def get_special_tokens_mask(self, row, already_has_special_tokens):
+            return [token <= lesson.MASK for token in row]
+
+    texts = torch.randint(0, 60, (batch, tokens), generator=torch.Generator().manual_seed(tokens))
+    chance, fate = torch.rand(2, batch, tokens, generator=torch.Generator().manual_seed(1)).unbind()
+    strangers = torch.randint(lesson.MASK + 1, 60, (batch, tokens), generator=torch.Generator().manual_seed(2))
+    # the library draws first who is chosen, then who is masked, then who of the rest becomes a stranger
+    dice = iter([chance, fate, (fate - 0.8) / 0.2])
+    monkeypatch.setattr(torch, "bernoulli", lambda shares, generator=None: (next(dice) < shares).float())
+    monkeypatch.setattr(torch, "randint", lambda *sizes, **settings: strangers)
+    theirs, targets = DataCollatorForLanguageModeling(Words()).torch_mask_tokens(texts.clone())
+    inputs, chosen = lesson.hide_words(texts, chance, fate, strangers)
+    assert torch.equal(inputs, theirs)
+    assert torch.equal(chosen, targets != -100)
+
+
 def test_masking_has_the_shares_of_the_paper(lesson):
     """15 % chosen; 80 % of them masked, 10 % strangers, 10 % kept; nothing else touched; special tokens never."""
     tokens = torch.randint(0, lesson.VOCABULARY, (600, 300), generator=torch.Generator().manual_seed(0))

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 
@@ -39,9 +40,7 @@ def test_bradley_terry_is_logistic_regression(lesson, count):
     better, worse = random_log_probs(count, seed=1), random_log_probs(count, seed=2)
     ours = lesson.bradley_terry_loss(better, worse)
     theirs = F.binary_cross_entropy_with_logits(better - worse, torch.ones(count, dtype=torch.float64))
-    assert torch.allclose(ours, theirs, atol=1e-12)
-    left, right = (torch.autograd.grad(loss, (better, worse)) for loss in (ours, theirs))
-    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(left, right, strict=True))
+    assert_same_as_library(ours, theirs, tolerance=1e-12, gradients=[better, worse])
 
 
 def test_bradley_terry_by_hand(lesson):
@@ -116,9 +115,7 @@ def test_dpo_is_bradley_terry_on_implicit_rewards(lesson):
     gaps = 0.2 * ((texts[0] - texts[2]) - (texts[1] - texts[3]))
     theirs = F.binary_cross_entropy_with_logits(gaps, torch.ones(9, dtype=torch.float64))
     ours = lesson.dpo_loss(*texts, 0.2)
-    assert torch.allclose(ours, theirs, atol=1e-12)
-    left, right = (torch.autograd.grad(loss, texts, retain_graph=True) for loss in (ours, theirs))
-    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(left, right, strict=True))
+    assert_same_as_library(ours, theirs, tolerance=1e-12, gradients=texts)
 
 
 @pytest.mark.parametrize("loss", ["table_rlhf", "table_dpo"])

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 
@@ -33,10 +34,7 @@ def test_logits_and_gradients_equal_the_library(lesson, sizes, side, channels, b
     library.load_state_dict(lesson.library_names(mine))  # once more, now in double precision
     images = torch.randn(batch, channels, side, side, dtype=torch.double, requires_grad=True)
     ours, theirs = mine(images), library(images).logits
-    assert (ours - theirs).abs().max() < 1e-9
-    weight = torch.randn_like(ours)
-    left, right = (torch.autograd.grad((out * weight).sum(), images)[0] for out in (ours, theirs))
-    assert (left - right).abs().max() < 1e-8
+    assert_same_as_library(ours, theirs, tolerance=1e-9, gradients=[images], gradient_tolerance=1e-8)
 
 
 @pytest.mark.parametrize(("shape", "size"), [((2, 3, 6, 4), 2), ((1, 1, 9, 9), 3), ((4, 2, 5, 5), 5)])

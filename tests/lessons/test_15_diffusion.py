@@ -7,6 +7,7 @@ import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 SHAPES = [(1, 2), (3, 1, 8, 8), (2, 3, 5, 7)]
@@ -43,10 +44,7 @@ def test_add_noise_equals_diffusers(lesson, schedulers, shape):
     clean, noise = random(*shape, seed=1).requires_grad_(), random(*shape, seed=2)
     t = torch.arange(shape[0]) * 33
     ours, theirs = lesson.add_noise(clean, noise, t, lesson.ALPHA_BARS), schedulers[0].add_noise(clean, noise, t)
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
-    weights = random(*shape, seed=3)
-    gradients = [torch.autograd.grad((x * weights).sum(), clean)[0] for x in (ours, theirs)]
-    torch.testing.assert_close(*gradients, rtol=0, atol=1e-6)
+    assert_same_as_library(ours, theirs, tolerance=1e-6, gradients=[clean])
 
 
 @pytest.mark.parametrize("steps", [100, 50, 25, 20, 10, 5, 4, 2, 1])
@@ -79,9 +77,7 @@ def test_ddim_step_equals_diffusers(lesson, schedulers, shape, steps):
         clean = lesson.predict_clean(noisy, noise, lesson.ALPHA_BARS[t])
         ours = lesson.ddim_step(noisy, clean, lesson.ALPHA_BARS[t], a_prev)
         theirs = schedulers[1].step(noise, t, noisy).prev_sample
-        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
-        gradients = [torch.autograd.grad(x.square().sum(), noise, retain_graph=True)[0] for x in (ours, theirs)]
-        torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
+        assert_same_as_library(ours, theirs, tolerance=1e-6, relative=1e-6, gradients=[noise], gradient_tolerance=1e-4)
 
 
 def test_exact_noise_is_the_least_squares_guess(lesson):

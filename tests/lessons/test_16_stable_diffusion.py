@@ -7,6 +7,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 from tinyfrontier.data import captioned_scenes, parse_caption, render
 from tinyfrontier.pretrained import stable_diffusion_folder
@@ -40,10 +41,8 @@ def test_cross_attention_equals_diffusers(lesson, batch, cells, tokens, heads):
         lesson.cross_attention(x, words, layer.to_q.weight, layer.to_k.weight, layer.to_v.weight, heads)
     )
     theirs = layer(x, encoder_hidden_states=words)
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
-    gradients = [torch.autograd.grad(out.square().sum(), [x, words], retain_graph=True) for out in (ours, theirs)]
-    for mine, its in zip(*gradients, strict=True):
-        torch.testing.assert_close(mine, its, rtol=1e-4, atol=1e-5)
+    leaves = [x, words]
+    assert_same_as_library(ours, theirs, tolerance=1e-6, relative=1e-5, gradients=leaves, gradient_tolerance=1e-5)
 
 
 @pytest.mark.parametrize("t", [0, 1, 500, 998, 999])

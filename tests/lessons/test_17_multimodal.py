@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
+from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 
@@ -52,12 +53,8 @@ def test_the_block_equals_the_library(lesson, batch, tokens, width):
     ours_in, theirs_in = some.clone().requires_grad_(), some.clone().requires_grad_()
     mask = torch.nn.Transformer.generate_square_subsequent_mask(tokens, dtype=torch.double)
     ours, theirs = block(ours_in), library(theirs_in, src_mask=mask)
-    assert (ours - theirs).abs().max() < 1e-10
-    weight = torch.randn_like(ours)
-    (ours * weight).sum().backward()
-    (theirs * weight).sum().backward()
-    assert (ours_in.grad - theirs_in.grad).abs().max() < 1e-9
-    assert (block.qkv.weight.grad - library.self_attn.in_proj_weight.grad).abs().max() < 1e-9
+    leaves = [(ours_in, theirs_in), (block.qkv.weight, library.self_attn.in_proj_weight)]
+    assert_same_as_library(ours, theirs, tolerance=1e-10, gradients=leaves, gradient_tolerance=1e-9)
 
 
 def test_a_later_token_changes_nothing_before_it(lesson):

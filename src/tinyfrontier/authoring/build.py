@@ -1,13 +1,15 @@
 """Derive everything that is derived: `python3 course.py build [06 ...] [--check] [--force]`.
 
 Student notebooks and solutions from the lessons' sources, then course map, ledger, coverage and signature picture from
-the solutions. A solution is executed only where its cells changed, unless `--force` is given; so a second build changes
-nothing.
+the solutions. A solution is executed only where its cells, or the course's own files that it read, have changed since;
+so a second build changes nothing. What it cost is measured in seconds of the reference machine, and a solution over
+budget is not written; `--force` executes all the same, writes it, and says so in the front matter.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import sys
 from pathlib import Path
@@ -16,9 +18,18 @@ import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from . import maps
-from .kernels import CPU_SECONDS_LIMIT, CPU_SECONDS_WANTED, PEAK_MIB_LIMIT, Cost, execute
+from .calibration import (
+    CELL_SECONDS_LIMIT,
+    PEAK_MIB_LIMIT,
+    SECONDS_LIMIT,
+    SECONDS_WANTED,
+    Speed,
+    calibrate,
+    mean_speed,
+)
+from .kernels import Cost, execute
 from .lessons import ROOT, Lesson, LessonError, find_lessons, lesson_path, read_lesson
-from .notebooks import freeze, is_executed, skeleton, to_notebook, to_text
+from .notebooks import MEASURED, freeze, is_executed, skeleton, to_notebook, to_text
 
 BUDGET_LINE = re.compile(r"^budget: \{.*\}$", re.M)
 
@@ -33,18 +44,66 @@ def solution_path(lesson: Lesson, root: Path) -> Path:
     return root / "solutions" / f"{lesson.stem}.ipynb"
 
 
-def write_budget(path: Path, cost: Cost) -> None:
-    """Write the measured cost into the front matter's budget line.
+def write_budget(path: Path, cost: Cost, *, forced: bool = False) -> None:
+    """Write the measured cost, in reference seconds, into the front matter's budget line.
 
     Raises:
-        LessonError: if the source has no budget line of the form `budget: {cpu_seconds: 0, peak_mib: 0}`.
+        LessonError: if the source has no budget line of the form `budget: {reference_seconds: 0, peak_mib: 0}`.
     """
     text = path.read_text(encoding="utf-8")
-    line = f"budget: {{cpu_seconds: {cost.cpu_seconds:.1f}, peak_mib: {cost.peak_mib:.0f}}}"
+    slowest = max(cost.cells.values(), default=0.0)
+    line = f"reference_seconds: {cost.cpu_seconds:.1f}, slowest_cell: {slowest:.1f}, peak_mib: {cost.peak_mib:.0f}"
+    line = f"budget: {{{line}{', forced: true' if forced else ''}}}"
     text, number = BUDGET_LINE.subn(line, text, count=1)
     if not number:
-        raise LessonError(f"{path}:1: front matter lacks the line `budget: {{cpu_seconds: 0, peak_mib: 0}}`")
+        raise LessonError(f"{path}:1: front matter lacks the line `budget: {{reference_seconds: 0, peak_mib: 0}}`")
     path.write_text(text, encoding="utf-8")
+
+
+def over_budget(cost: Cost) -> list[str]:
+    """What a cost in reference seconds is over, one phrase each; empty within budget."""
+    faults = []
+    if cost.cpu_seconds > SECONDS_LIMIT:
+        faults.append(f"{cost.cpu_seconds:.1f} reference s (limit {SECONDS_LIMIT:.0f})")
+    faults += [
+        f"cell {cell} with {seconds:.1f} reference s (limit {CELL_SECONDS_LIMIT:.0f})"
+        for cell, seconds in cost.cells.items()
+        if seconds > CELL_SECONDS_LIMIT
+    ]
+    if cost.peak_mib > PEAK_MIB_LIMIT:
+        faults.append(f"a peak of {cost.peak_mib:.0f} MiB (limit {PEAK_MIB_LIMIT:.0f})")
+    return faults
+
+
+def in_reference_seconds(cost: Cost, speed: Speed) -> Cost:
+    """The same cost with its CPU seconds told in seconds of the reference machine."""
+    cells = {cell: round(speed.reference_seconds(seconds), 2) for cell, seconds in cost.cells.items()}
+    return Cost(speed.reference_seconds(cost.cpu_seconds), cost.peak_mib, cells, cost.files)
+
+
+def digest(path: Path) -> str:
+    """A short hash of a file's content; of Python only what runs counts, not comment lines and blank ones."""
+    content = path.read_bytes()
+    if path.suffix == ".py":
+        lines = (line.rstrip() for line in content.splitlines())
+        content = b"\n".join(line for line in lines if line and not line.lstrip().startswith(b"#"))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def newer_files(lesson: Lesson, root: Path = ROOT) -> list[str]:
+    """The course's own files that the stored solution read and that have changed, or gone, since it was executed."""
+    try:
+        built_from = nbformat.read(solution_path(lesson, root), as_version=4).metadata["tinyfrontier"]["built_from"]
+    except (OSError, KeyError):
+        return []
+    here = {name: (ROOT if name.startswith("src/") else root) / name for name in built_from}
+    return [name for name, path in here.items() if not path.is_file() or digest(path) != built_from[name]]
+
+
+def changed_lessons(root: Path = ROOT) -> list[int]:
+    """Numbers of the lessons whose source, exercises or modules changed since their stored solutions were executed."""
+    lessons = _read_all(find_lessons(root), root)
+    return [lesson.number for lesson in lessons if stale(lesson, root) or newer_files(lesson, root)]
 
 
 def stale(lesson: Lesson, root: Path = ROOT) -> list[str]:
@@ -73,6 +132,9 @@ def stale_pages(root: Path = ROOT) -> list[str]:
     page = root / "lessons" / "README.md"
     if not page.exists() or page.read_text(encoding="utf-8") != maps.lessons_readme(root):
         found.append("lessons/README.md does not follow from the lessons")
+    glossary = root / "lessons" / "glossary.md"
+    if not glossary.exists() or glossary.read_text(encoding="utf-8") != maps.glossary_markdown(root):
+        found.append("lessons/glossary.md does not follow from the lessons' terms")
     readme = root / "README.md"
     text = readme.read_text(encoding="utf-8")
     if text != maps.fill_regions(text, root):
@@ -103,13 +165,19 @@ def reuse_outputs(notebook: nbformat.NotebookNode, built: nbformat.NotebookNode)
         return False
     for cell, executed in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    for key in MEASURED:
+        if key in built.metadata["tinyfrontier"]:
+            notebook.metadata["tinyfrontier"][key] = built.metadata["tinyfrontier"][key]
     return True
 
 
 def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> str:
-    """Write a lesson's two notebooks; execute the solution if its cells changed or `force` is set.
+    """Write a lesson's two notebooks; execute the solution if its cells or its files changed, or `force` is set.
 
     Returns what was done, in words.
+
+    Raises:
+        LessonError: if a cell fails, or the solution is over budget and `force` is not set.
     """
     for folder in ("notebooks", "solutions"):
         (root / folder).mkdir(exist_ok=True)
@@ -117,31 +185,46 @@ def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> s
     text = to_text(to_notebook(lesson, solution=False))
     if not student.exists() or student.read_text(encoding="utf-8") != text:
         student.write_text(text, encoding="utf-8")
-    if not force and not stale(lesson, root):
+    solution = solution_path(lesson, root)
+    newer = newer_files(lesson, root)
+    if not force and not newer and not stale(lesson, root):
         return "up to date"
     notebook = to_notebook(lesson, solution=True)
-    solution = solution_path(lesson, root)
-    if not force and solution.exists() and reuse_outputs(notebook, nbformat.read(solution, as_version=4)):
+    if not force and not newer and solution.exists() and reuse_outputs(notebook, nbformat.read(solution, as_version=4)):
         solution.write_text(to_text(notebook), encoding="utf-8")
         return "only prose changed, outputs kept"
+    before = calibrate()
     try:
-        cost = execute(notebook, root / "notebooks", strict=True)
+        cost = execute(notebook, root / "notebooks", strict=True, speed=before)
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise LessonError(f"{_stopped_at(lesson, notebook)}: the cell failed\n{plain(str(error))}") from None
+    speed = mean_speed(before, calibrate())
+    cost = in_reference_seconds(cost, speed)
+    words = f"executed in {cost.cpu_seconds:.1f} reference s ({speed.cpu:.2f} here), peak {cost.peak_mib:.0f} MiB"
+    faults = over_budget(cost)
+    if faults and not force:
+        raise LessonError(
+            f"lessons/{lesson.path.name}:1: over budget: {'; '.join(faults)}. "
+            "Make it cheaper; --force writes it all the same"
+        )
     freeze(notebook)
+    notebook.metadata["tinyfrontier"]["cell_seconds"] = {
+        cell: seconds for cell, seconds in cost.cells.items() if seconds >= 0.1
+    }
+    notebook.metadata["tinyfrontier"]["built_from"] = {name: digest(ROOT / name) for name in cost.files}
     solution.write_text(to_text(notebook), encoding="utf-8")
-    write_budget(lesson.path, cost)
-    words = f"executed in {cost.cpu_seconds:.1f} CPU s, peak {cost.peak_mib:.0f} MiB"
-    if cost.cpu_seconds > CPU_SECONDS_LIMIT or cost.peak_mib > PEAK_MIB_LIMIT:
-        words += f"; OVER THE LIMIT of {CPU_SECONDS_LIMIT:.0f} CPU s and {PEAK_MIB_LIMIT:.0f} MiB"
-    elif cost.cpu_seconds > CPU_SECONDS_WANTED:
-        words += f"; over the {CPU_SECONDS_WANTED:.0f} CPU s that are wanted"
+    write_budget(lesson.path, cost, forced=bool(faults))
+    if faults:
+        words += f"; OVER BUDGET, forced: {'; '.join(faults)}"
+    elif cost.cpu_seconds > SECONDS_WANTED:
+        words += f"; over the {SECONDS_WANTED:.0f} s that are wanted"
     return words
 
 
 def build_pages(root: Path = ROOT) -> None:
     """Write the generated pages and the signature picture where they changed."""
     (root / "lessons" / "README.md").write_text(maps.lessons_readme(root), encoding="utf-8")
+    (root / "lessons" / "glossary.md").write_text(maps.glossary_markdown(root), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(maps.fill_regions(readme.read_text(encoding="utf-8"), root), encoding="utf-8")
     sheet = root / maps.SIGNATURES
@@ -166,7 +249,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(prog="course.py build", description=__doc__.split("\n")[0])
     parser.add_argument("lessons", nargs="*", metavar="NN", help="lesson numbers; all if none is given")
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a derived file is stale")
-    parser.add_argument("--force", action="store_true", help="execute solutions even where no cell changed")
+    parser.add_argument(
+        "--force", action="store_true", help="execute even where nothing changed, and write what is over budget"
+    )
     options = parser.parse_args(arguments)
     try:
         paths = [lesson_path(number, root) for number in options.lessons] or find_lessons(root)
@@ -174,6 +259,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             lessons = _read_all(paths, root)
             found = [fault for lesson in lessons for fault in stale(lesson, root)]
             found += [] if options.lessons else stale_pages(root)
+            for lesson in lessons:
+                for name in newer_files(lesson, root):
+                    print(f"note: {name} has changed since solutions/{lesson.stem}.ipynb was executed")
             for fault in found:
                 print(f"stale: {fault}")
             if found:

@@ -19,6 +19,7 @@ TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-outp
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _PAGE_KEYS = {"number": int, "slug": str, "title": str, "minutes": int, "exercises": list, "budget": dict}
 _LESSON_KEYS = {**_PAGE_KEYS, "part": int, "sections": list, "claim": (str, dict), "prerequisites": list}
+_TERMS = "terms"  # new words for the glossary; may be missing
 _FENCE = re.compile(r"^(?P<indent>[ \t>*+\-\d.]*?)(?P<marks>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -129,10 +130,18 @@ def _front_faults(front: dict, text: str, path: Path, root: Path) -> list[str]:
             found, wanted = type(front[key]).__name__, getattr(kind, "__name__", "text, or a mapping of key to text")
             faults.append(f"{path}:{_line_of_key(text, key)}: front matter key `{key}` must be {wanted}, got {found}")
     for key in front:
-        if key not in keys:
-            known = ", ".join(keys)
+        if key not in keys and key != _TERMS:
+            known = ", ".join([*keys, _TERMS])
             faults.append(
                 f"{path}:{_line_of_key(text, str(key))}: unknown front matter key `{key}`; known keys: {known}"
+            )
+    terms = front.get(_TERMS, [])
+    if not isinstance(terms, list):
+        faults.append(f"{path}:{_line_of_key(text, _TERMS)}: front matter key `{_TERMS}` must be a list, got {terms!r}")
+    for term in terms if isinstance(terms, list) else []:
+        if not (isinstance(term, list) and len(term) == 3 and all(isinstance(part, str) and part for part in term)):
+            faults.append(
+                f"{path}:{_line_of_key(text, _TERMS)}: a term must be [English, Chinese, one sentence], got {term!r}"
             )
     if faults:
         return faults
@@ -374,7 +383,7 @@ def definitions(lesson: int | str | Path) -> ModuleType:
         if cell.kind != "code":
             continue
         tree = ast.parse(cell.source)
-        tree.body = [node for node in tree.body if _defines(node)]
+        tree.body = [node for node in tree.body if defines(node)]
         if tree.body:
             ast.increment_lineno(tree, cell.line)
             # without dont_inherit this file's `annotations` feature would hold in the lesson, and break its dataclasses
@@ -382,7 +391,8 @@ def definitions(lesson: int | str | Path) -> ModuleType:
     return module
 
 
-def _defines(node: ast.stmt) -> bool:
+def defines(node: ast.stmt) -> bool:
+    """Whether `definitions` runs this statement of a lesson."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)):
         return True
     if isinstance(node, ast.Assign):

@@ -177,6 +177,33 @@ The sections of the four articles and the lessons that serve them:
 """
 
 
+def glossary_markdown(root: Path = ROOT) -> str:
+    """The text of `lessons/glossary.md`: the terms of all lessons' front matter, sorted, each with its lesson.
+
+    Raises:
+        ValueError: if two lessons define the same term.
+    """
+    rows: dict[str, str] = {}
+    for lesson in finished(root):
+        for term, chinese, sentence in lesson.front.get("terms", []):
+            if term in rows:
+                raise ValueError(f"terms: {term!r} of lesson {lesson.number:02d} is in an earlier lesson's terms, too")
+            rows[term] = (
+                f"| {_cell_text(term)} | {_cell_text(chinese)} | {_cell_text(sentence)} | {lesson.number:02d} |"
+            )
+    table = "\n".join(rows[term] for term in sorted(rows, key=str.lower))
+    return f"""<!-- Derived by `python3 course.py build` from `terms` in the lessons' front matter. -->
+
+# Glossary
+
+Each term once, in the field's standard words. The last column names the lesson that defines it.
+
+| term | 中文 | definition | lesson |
+|---|---|---|---|
+{table}
+"""
+
+
 def fill_regions(text: str, root: Path = ROOT) -> str:
     """`README.md` with its generated regions filled: what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..exercises import Exercise, exercises_of
 from ..exercises.engine import run_check
@@ -65,9 +67,16 @@ def function_from(source: str, name: str, lesson: int) -> Callable:
     return namespace[name]
 
 
+@functools.lru_cache(maxsize=4)
+def _exercise_cells(path: Path, changed: int) -> tuple[Cell, ...]:
+    """A lesson's exercise cells; `changed` is the file's time, so that an edited lesson is read anew."""
+    return tuple(read_lesson(path).tagged("exercise"))
+
+
 def exercise_cell(lesson: int, name: str) -> Cell:
     """The cell of an exercise in the lesson's source."""
-    cells = [cell for cell in read_lesson(lesson_path(lesson)).tagged("exercise") if cell.name == name]
+    path = lesson_path(lesson)
+    cells = [cell for cell in _exercise_cells(path, path.stat().st_mtime_ns) if cell.name == name]
     if not cells:
         raise ValueError(f"name must be an exercise of lesson {lesson}, got {name!r}")
     return cells[0]
@@ -180,7 +189,7 @@ def score(exercise: Exercise, source: str) -> Score:
         total += 1
         try:
             function = function_from(text, exercise.name, exercise.lesson)
-            passed = run_check(exercise, function, time_limit=MUTANT_SECONDS).passed
+            passed = run_check(exercise, function, time_limit=MUTANT_SECONDS, explain=False).passed
         except Exception:
             passed = False
         if not passed:

@@ -1,75 +1,328 @@
-"""A pytest plugin that runs notebooks the way the course promises: offline, on one thread, within budget. Wraps nbval.
+"""A pytest plugin that runs notebooks the way the course promises: offline, on one thread, in bounded memory.
 
-Use it with `pytest -p tinyfrontier.authoring.nbval_plugin --nbval-lax notebooks solutions`. Solutions run in strict
-mode, so that a check that fails stops the run; students' copies run as a student sees them.
+Use it with `pytest -p tinyfrontier.authoring.nbval_plugin --nbval-lax notebooks solutions`; it wraps nbval. Solutions
+run in strict mode, so that a check that fails stops the run; students' copies run in rehearsal, because they only have
+to prove that every cell runs (`--full-notebooks` runs them in full). Seconds never decide: what a notebook cost stands
+in a table at the end; an error, a changed checked output, a dead kernel, a hung cell or too much memory fails.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 import types
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty
 
-from .kernels import CPU_SECONDS_LIMIT, PEAK_MIB_LIMIT, Cost, cost_of_process, kernel_environment
+import pytest
+
+from .kernels import cost_of_process, kernel_environment
 from .offline import GUARD
 
 # jsonschema asks for this parser when it is installed (JupyterLab brings it), at 2.5 s an import; nothing here uses it.
 sys.modules.setdefault("rfc3987_syntax", types.ModuleType("rfc3987_syntax"))
 
-CELL_TIMEOUT = 180.0
+WORKER_BYTES = 2 * 2**30  # a kernel peaks at 1.5 GiB, and the process that drives it holds PyTorch too
+START_SECONDS = 300  # for a kernel to start, where many programs share the cores
+HEARTBEAT = 5.0  # seconds between two looks at a kernel that has not answered
+TITLE = "notebooks"
 
 
-def over_budget(name: str, cost: Cost) -> str:
-    """A sentence that says by how much a run is over the hard limits, or ""."""
-    faults = []
-    if cost.cpu_seconds > CPU_SECONDS_LIMIT:
-        faults.append(f"{cost.cpu_seconds:.1f} CPU s (limit {CPU_SECONDS_LIMIT:.0f})")
-    if cost.peak_mib > PEAK_MIB_LIMIT:
-        faults.append(f"a peak of {cost.peak_mib:.0f} MiB (limit {PEAK_MIB_LIMIT:.0f})")
-    return f"{name} took {' and '.join(faults)}" if faults else ""
-
-
-def _environment_for(folder: str) -> dict[str, str]:
-    return kernel_environment(strict=folder == "solutions")
-
-
-def _run_quietly(kernel, code: str) -> None:
-    reply = kernel.kc.execute_interactive(code, silent=True, store_history=False, timeout=60)
-    if reply["content"]["status"] != "ok":
-        raise RuntimeError(f"the offline guard did not start: {reply['content']}")
+def pytest_addoption(parser) -> None:
+    """Options of this plugin."""
+    group = parser.getgroup("tinyfrontier")
+    group.addoption("--full-notebooks", action="store_true", help="students' copies without rehearsal")
+    group.addoption("--hang-after", type=float, default=None, help="seconds after which a cell counts as hung")
+    group.addoption("--only-lessons", default="", help="notebooks and tests of these lessons only, as 06,17")
+    group.addoption("--only-notebooks", default="", help="notebooks of these lessons only, and all tests")
 
 
 def pytest_configure(config) -> None:
-    """Wrap nbval's notebook collector: environment and guard before the first cell, the budget after the last."""
-    from nbval.plugin import IPyNbFile
+    """Wrap nbval's notebook and cell collectors."""
+    from nbval.kernel import RunningKernel
+    from nbval.plugin import IPyNbCell, IPyNbFile
 
-    if hasattr(IPyNbFile, "_tinyfrontier"):
-        return
-    IPyNbFile._tinyfrontier = True
-    config.option.nbval_cell_timeout = CELL_TIMEOUT
-    plain_setup, plain_teardown = IPyNbFile.setup, IPyNbFile.teardown
+    config.option.nbval_kernel_startup_timeout = START_SECONDS
+    RunningKernel._ensure_iopub_up = _wait_for_output_channel
+    if not hasattr(IPyNbFile, "tinyfrontier"):
+        IPyNbFile.tinyfrontier = True
+        _wrap_file(IPyNbFile)
+        _wrap_cell(IPyNbCell)
+    config.pluginmanager.register(_Table(config), "tinyfrontier-table")
+
+
+def pytest_xdist_auto_num_workers(config) -> int:
+    """As many workers as there are cores that this process may use, with 2 GiB of free memory each."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return workers_for(cores, psutil.virtual_memory().available)
+
+
+def workers_for(cores: int, free_bytes: int) -> int:
+    """Number of workers for that many cores and bytes of free memory, at least one."""
+    return max(1, min(cores, free_bytes // WORKER_BYTES))
+
+
+# ------------------------------------------------------------------------------------------------- which, in what order
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items) -> None:
+    """Keep a notebook's cells on one worker, start the longest first, and leave out what was not asked for."""
+    lessons, notebooks = (_numbers(config.option.only_lessons), _numbers(config.option.only_notebooks))
+    left_out = [
+        item
+        for item in items
+        if (lessons and not _concerns(item, lessons))
+        or (notebooks and _is_cell(item) and not _concerns(item, notebooks))
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+    for item in items:
+        if _is_cell(item):
+            item.add_marker(pytest.mark.xdist_group(_name(item.parent)))
+            item.add_marker(pytest.mark.timeout(0))  # this plugin watches the kernel itself
+    items.sort(key=lambda item: -_expected(item.parent) if _is_cell(item) else 0.0)
+
+
+def _numbers(text: str) -> list[str]:
+    return [number for number in text.split(",") if number]
+
+
+def _concerns(item, lessons: list[str]) -> bool:
+    name = item.path.name
+    if item.path.suffix == ".ipynb" or item.path.parent.name == "lessons":
+        return name.removeprefix("test_")[:2] in lessons
+    return any(f"lesson_{number}" in item.name for number in lessons)
+
+
+def _is_cell(item) -> bool:
+    return hasattr(item, "cell_num")
+
+
+def _name(file) -> str:
+    return f"{file.path.parent.name}/{file.path.stem}"
+
+
+def _costs(file) -> dict[str, float]:
+    """Reference seconds of each cell by its id, as the solution's build measured them; {} if it was never built."""
+    solution = file.path.parent.parent / "solutions" / file.path.name
+    known = _KNOWN.get(solution)
+    if known is None:
+        import json
+
+        try:
+            own = json.loads(solution.read_text(encoding="utf-8"))["metadata"]["tinyfrontier"]
+        except (OSError, ValueError, KeyError):
+            own = {}
+        known = _KNOWN[solution] = own.get("cell_seconds", {})
+    return known
+
+
+_KNOWN: dict[Path, dict[str, float]] = {}
+
+
+def _expected(file) -> float:
+    whole = sum(_costs(file).values())
+    return whole if file.path.parent.name == "solutions" else 0.4 * whole
+
+
+# ------------------------------------------------------------------------------------------------------ how they run
+
+
+class NotebookStopped(Exception):
+    """A cell hung, its kernel died, or its notebook took too much memory; the message is one line."""
+
+
+def _first_line(source: str) -> str:
+    line = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+def _where(item) -> str:
+    return f"{_name(item.parent)}, cell {item.cell_num} (`{_first_line(item.cell.source)}`)"
+
+
+def _wrap_file(kind) -> None:
+    plain_setup, plain_teardown = kind.setup, kind.teardown
 
     def setup(self) -> None:
+        from .calibration import calibrate
+
+        self.speed = calibrate(1)
+        self.stopped = ""
+        folder = self.path.parent.name
+        rehearsal = folder == "notebooks" and not self.config.option.full_notebooks
         kept = dict(os.environ)
-        environment = _environment_for(self.path.parent.name)
         os.environ.clear()
-        os.environ.update(environment)
+        os.environ.update(kernel_environment(strict=folder == "solutions", rehearsal=rehearsal))
         try:
             plain_setup(self)
         finally:
             os.environ.clear()
             os.environ.update(kept)
-        _run_quietly(self.kernel, GUARD)
+        reply = self.kernel.kc.execute_interactive(GUARD, silent=True, store_history=False, timeout=START_SECONDS)
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"the offline guard did not start: {reply['content']}")
 
     def teardown(self) -> None:
-        fault = ""
-        if self.kernel is not None and self.kernel.is_alive():
-            cost = cost_of_process(self.kernel.km.provisioner.pid)
-            fault = over_budget(f"{self.path.parent.name}/{self.path.name}", cost)
-            name = f"{self.path.parent.name}/{self.path.stem}"
-            print(f"{name}: {cost.cpu_seconds:.1f} CPU s, peak {cost.peak_mib:.0f} MiB")
-        plain_teardown(self)
-        if fault:
-            raise AssertionError(fault)
+        if self.kernel is not None and hasattr(self.kernel, "km"):
+            plain_teardown(self)
 
-    IPyNbFile.setup, IPyNbFile.teardown = setup, teardown
+    kind.setup, kind.teardown = setup, teardown
+
+
+def _wait_for_output_channel(kernel) -> None:
+    """Wait until the kernel's output arrives; nbval's own gives up after ten seconds, however busy the machine is."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        message = kernel.kc.kernel_info()
+        try:
+            kernel.await_reply(message, timeout=START_SECONDS)
+            kernel.await_idle(message, 1)
+            return
+        except Empty:
+            continue
+    raise RuntimeError(f"the kernel's output did not arrive within {START_SECONDS} s")
+
+
+def _limit(item) -> float:
+    from .calibration import CELL_SECONDS_LIMIT
+
+    if item.config.option.hang_after is not None:
+        return item.config.option.hang_after
+    return item.parent.speed.patience(_costs(item.parent).get(item.cell.get("id"), CELL_SECONDS_LIMIT))
+
+
+def _wrap_cell(kind) -> None:
+    plain_runtest, plain_failure = kind.runtest, kind.repr_failure
+
+    def runtest(self) -> None:
+        notebook = self.parent
+        if notebook.stopped:
+            pytest.skip(notebook.stopped)
+        kernel, limit = notebook.kernel, _limit(self)
+        self.output_timeout = START_SECONDS  # what a cell has printed comes late where cores are shared
+
+        def await_reply(message, timeout=None) -> None:
+            _await(self, kernel, message, limit)
+
+        kernel.await_reply = await_reply
+        try:
+            plain_runtest(self)
+            _measure(self, kernel)
+        except NotebookStopped:
+            notebook.stopped = f"{_name(notebook)} ended before this cell"
+            raise
+        finally:
+            del kernel.await_reply
+
+    def repr_failure(self, failure) -> str:
+        if isinstance(failure.value, NotebookStopped):
+            return str(failure.value)
+        return plain_failure(self, failure)
+
+    kind.runtest, kind.repr_failure = runtest, repr_failure
+
+
+def _measure(item, kernel) -> None:
+    if not kernel.is_alive():
+        raise NotebookStopped(f"{_where(item)}: the kernel died")
+    cost = cost_of_process(kernel.km.provisioner.pid)
+    seconds = item.parent.speed.reference_seconds(cost.cpu_seconds)
+    item.user_properties.append(("notebook", (cost.cpu_seconds, seconds, cost.peak_mib)))
+    fault = over_memory(cost.peak_mib)
+    if fault:
+        raise NotebookStopped(f"{_where(item)}: {fault}")
+
+
+def over_memory(peak_mib: float) -> str:
+    """A sentence that says by how much a peak is over the limit, or ""."""
+    from .calibration import PEAK_MIB_LIMIT
+
+    return f"a peak of {peak_mib:.0f} MiB (limit {PEAK_MIB_LIMIT:.0f})" if peak_mib > PEAK_MIB_LIMIT else ""
+
+
+def _await(item, kernel, message: str, limit: float) -> None:
+    """Wait for the answer to a cell; notice a kernel that died, and interrupt one that hangs."""
+    began = time.monotonic()
+    while True:
+        try:
+            reply = kernel.kc.get_shell_msg(timeout=min(HEARTBEAT, limit))
+        except Empty:
+            if not kernel.is_alive():
+                raise NotebookStopped(f"{_where(item)}: the kernel died") from None
+            if time.monotonic() - began > limit:
+                kernel.interrupt()
+                raise NotebookStopped(f"{_where(item)}: hung, interrupted after {limit:.0f} s") from None
+            continue
+        if reply["parent_header"].get("msg_id") == message:
+            if reply["content"]["status"] == "aborted":
+                raise NotebookStopped(f"{_where(item)}: the kernel would not run it")
+            return
+
+
+# ------------------------------------------------------------------------------------------------------------ the table
+
+
+@dataclass(frozen=True)
+class _Line:
+    name: str
+    cpu: float
+    reference: float
+    peak: float
+
+
+class _Table:
+    """Collects what each notebook cost, on the process that reports, and prints it at the end."""
+
+    def __init__(self, config):
+        self.config = config
+        self.costs: dict[str, tuple[float, float, float]] = {}
+
+    def pytest_runtest_logreport(self, report) -> None:
+        if report.when == "call":
+            for name, value in report.user_properties:
+                if name == "notebook":
+                    path = Path(report.nodeid.split("::")[0])
+                    self.costs[f"{path.parent.name}/{path.stem}"] = tuple(value)  # the last cell's is the whole
+
+    def pytest_terminal_summary(self, terminalreporter) -> None:
+        if not self.costs or hasattr(self.config, "workerinput"):
+            return
+        terminalreporter.section(TITLE)
+        for line in table([_Line(name, *cost) for name, cost in self.costs.items()]):
+            terminalreporter.write_line(line)
+
+
+def table(lines: list[_Line]) -> list[str]:
+    """The closing table: notebook, CPU s, reference s, peak MiB, what is over budget; then what rehearsal saved."""
+    from .calibration import SECONDS_LIMIT
+
+    text = [f"{'notebook':<44}{'CPU s':>8}{'reference s':>13}{'peak MiB':>10}{'share':>8}"]
+    by_stem: dict[str, dict[str, _Line]] = defaultdict(dict)
+    for line in sorted(lines, key=lambda line: line.name.split("/")[::-1]):
+        folder, stem = line.name.split("/")
+        by_stem[stem][folder] = line
+    shares = {}
+    for stem, both in by_stem.items():
+        for folder, line in sorted(both.items(), reverse=True):
+            share = ""
+            if folder == "notebooks" and "solutions" in both:
+                shares[stem] = line.reference / max(1e-9, both["solutions"].reference)
+                share = f"{shares[stem]:.0%}"
+            note = "  over budget" if folder == "solutions" and line.reference > SECONDS_LIMIT else ""
+            text.append(f"{line.name:<44}{line.cpu:>8.1f}{line.reference:>13.1f}{line.peak:>10.0f}{share:>8}{note}")
+    if lines:
+        cpu, reference = sum(line.cpu for line in lines), sum(line.reference for line in lines)
+        text.append(f"{'all':<44}{cpu:>8.1f}{reference:>13.1f}{max(line.peak for line in lines):>10.0f}")
+        slowness = cpu / max(1e-9, reference)
+        text.append(f"this machine took {slowness:.2f} times the reference machine's CPU seconds; no second decides")
+    if shares:
+        text.append(f"students' copies cost {sum(shares.values()) / len(shares):.0%} of their solutions on average")
+    return text

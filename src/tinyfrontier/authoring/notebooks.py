@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from .lessons import BEGIN, END, Cell, Lesson
 
 STUB = 'raise NotImplementedError("your turn: replace this line with your code")'
+MEASURED = ("built_from", "cell_seconds")  # what the build notes in a solution; freshness does not compare it
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
@@ -152,7 +153,9 @@ def to_text(notebook: NotebookNode) -> str:
 def skeleton(notebook: NotebookNode) -> list[tuple]:
     """What freshness compares: each cell's type, id, source and metadata, not its outputs; the notebook's metadata."""
     cells = [(cell.cell_type, cell.id, cell.source, dict(cell.metadata)) for cell in notebook.cells]
-    return [*cells, ("metadata", dict(notebook.metadata))]
+    metadata = dict(notebook.metadata)
+    metadata["tinyfrontier"] = {k: v for k, v in metadata.get("tinyfrontier", {}).items() if k not in MEASURED}
+    return [*cells, ("metadata", metadata)]
 
 
 def quantised(encoded: str, colours: int = 128) -> str:

@@ -5,6 +5,7 @@ Knows tensors, arrays, numbers, strings and nested tuples, lists and dicts of th
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import numbers
 from dataclasses import dataclass
@@ -16,12 +17,16 @@ import torch
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference: its kind ("type", "shape" or "value"), where it is, and both sides as short text."""
+    """One difference: its kind ("type", "shape" or "value"), where it is, both sides as short text, and in what.
+
+    `of` is "tensor", "number", "text", "truth value", "items" (of a list or tuple) or "dict".
+    """
 
     kind: str
     where: str
     yours: str
     expected: str
+    of: str = "tensor"
 
 
 def describe(value: Any) -> str:
@@ -77,6 +82,21 @@ def _compare_tensors(yours: torch.Tensor, expected: torch.Tensor, tolerance: flo
     return Difference("value", place + share, brief(yours.detach()[index]), brief(expected.detach()[index]))
 
 
+def _compare_texts(yours: str | bytes, expected: str | bytes, where: str) -> Difference:
+    """Where two texts part: the number of the first differing character, and what stands around it."""
+    place = next((i for i, (a, b) in enumerate(zip(yours, expected, strict=False)) if a != b), None)
+    place = min(len(yours), len(expected)) if place is None else place
+    start = max(0, place - 20) if max(len(yours), len(expected)) > 100 else 0
+    left, right = (("…" if start else "") + brief(text[start:]) for text in (yours, expected))
+    where = f"{where} (the first difference is at character {place})"
+    return Difference("value", where, left, right, "text")
+
+
+def _inside(found: Difference, of: str) -> Difference:
+    """A difference in a part: wrong numbers and answers are reported as those of the whole, tensors and texts not."""
+    return dataclasses.replace(found, of=of) if found.of in ("number", "truth value") else found
+
+
 def first_difference(yours: Any, expected: Any, tolerance: float = 1e-5, where: str = "result") -> Difference | None:
     """The first place where `yours` differs from `expected`, or None.
 
@@ -94,7 +114,11 @@ def first_difference(yours: Any, expected: Any, tolerance: float = 1e-5, where: 
     if isinstance(expected, bool) or expected is None or isinstance(expected, (str, bytes)):
         if type(yours) is not type(expected):
             return Difference("type", where, describe(yours), describe(expected))
-        return None if yours == expected else Difference("value", where, brief(yours), brief(expected))
+        if yours == expected:
+            return None
+        if isinstance(expected, (str, bytes)):
+            return _compare_texts(yours, expected, where)
+        return Difference("value", where, brief(yours), brief(expected), "truth value")
     if isinstance(expected, numbers.Real):
         if isinstance(yours, torch.Tensor) and yours.numel() == 1:
             yours = yours.item()
@@ -108,16 +132,16 @@ def first_difference(yours: Any, expected: Any, tolerance: float = 1e-5, where: 
             else math.isclose(yours, expected, rel_tol=tolerance, abs_tol=tolerance)
             or (math.isnan(yours) and math.isnan(expected))
         )
-        return None if same else Difference("value", where, brief(yours), brief(expected))
+        return None if same else Difference("value", where, brief(yours), brief(expected), "number")
     if isinstance(expected, (tuple, list)):
         if not isinstance(yours, (tuple, list)):
             return Difference("type", where, describe(yours), describe(expected))
         if len(yours) != len(expected):
-            return Difference("shape", where, f"{len(yours)} items", f"{len(expected)} items")
+            return Difference("shape", where, f"{len(yours)} items", f"{len(expected)} items", "items")
         for index, (left, right) in enumerate(zip(yours, expected, strict=True)):
             found = first_difference(left, right, tolerance, f"{where}[{index}]")
             if found:
-                return found
+                return _inside(found, "items")
         return None
     if isinstance(expected, dict):
         if not isinstance(yours, dict):
@@ -128,10 +152,11 @@ def first_difference(yours: Any, expected: Any, tolerance: float = 1e-5, where: 
                 where,
                 f"keys {brief(sorted(yours, key=str))}",
                 f"keys {brief(sorted(expected, key=str))}",
+                "dict",
             )
         for key, right in expected.items():
             found = first_difference(yours[key], right, tolerance, f"{where}[{key!r}]")
             if found:
-                return found
+                return _inside(found, "dict")
         return None
     raise TypeError(f"expected holds a {type(expected).__name__}, which the course cannot compare")

@@ -6,15 +6,14 @@ It knows nothing of any lesson: `exercises_of(1)` imports the lesson's own file,
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import importlib
+import inspect
+import math
 import os
-import random
 import sys
-import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,56 +22,23 @@ import torch
 
 from .._course import open_lesson
 from ..show.boxes import box, code
+from . import calls, form
+from .bench import Bench, leaves
+from .calls import call, random_state_kept, same_input
 from .compare import Difference, brief, describe, first_difference
+from .deeper import Problem, cut, deeper_problem
+from .diagnose import Diagnosis, Pair, diagnose, explain_error, unused_arguments
+from .form import Case, Mistake
+from .old_form import Exercise
 from .progress import remember_pass
 
 TIME_LIMIT = 10.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call of the function: a label for the report, the arguments, and the seed set before the call."""
-
-    label: str
-    args: tuple = ()
-    kwargs: dict = field(default_factory=dict)
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A known mistake: its name, a wrong function that makes it, and the hint that a student who made it reads."""
-
-    name: str
-    function: Callable
-    hint: str
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """An exercise of a lesson.
-
-    Attributes:
-        name: name of the function that the student writes.
-        reference: the course's own implementation; its outputs are what is expected.
-        cases: returns fresh, always equal `Case`s at every call (so no run sees another's changes).
-        mistakes: known mistakes, three or more.
-        returns: what the function returns, in words, for the report of a wrong type.
-        tolerance: how far floats may differ, absolute plus relative.
-        points: what an instructor's gradebook gives for it.
-        equivalent_mutants: mutants of the solution that compute the same, as the mutation test prints them.
-        lesson: number of the lesson; filled in by `exercises_of`.
-    """
-
-    name: str
-    reference: Callable
-    cases: Callable[[], list[Case]]
-    mistakes: tuple[Mistake, ...]
-    returns: str
-    tolerance: float = 1e-5
-    points: int = 1
-    equivalent_mutants: tuple[str, ...] = ()
-    lesson: int = 0
+OVERFLOW = Diagnosis(
+    "overflow or underflow",
+    "right for ordinary numbers, wrong for very large or small ones. Subtract the maximum before `exp`; use "
+    "`log_softmax`, `logsigmoid`, `logsumexp` rather than a logarithm of the result; mask with minus infinity, not "
+    "-1e4.",
+)
 
 
 class CheckFailed(AssertionError):
@@ -84,12 +50,13 @@ class Result:
     """What a check found.
 
     Attributes:
-        status: "passed", "not attempted", "wrong", "raised", "changed its inputs" or "too slow".
+        status: "passed", "not attempted", "wrong", "raised", "changed its inputs", "changed global state" or
+            "too slow".
         exercise: name of the exercise.
         headline: one sentence.
         details: (label, text) pairs: the case, yours, expected, where.
-        hint: the known mistake's hint, or "".
-        mistake: name of the known mistake, or "".
+        hint: the hint of the known mistake or of the general diagnosis, or "".
+        mistake: name of the known mistake or of the general diagnosis, or "".
         function: the student's function if it passed, else the course's own.
     """
 
@@ -122,76 +89,11 @@ class Result:
         return box(head, rows, kind=kind, note=hint, name="check", status=self.status)
 
 
-class _Interrupted(BaseException):
-    """Thrown into a student's function that has run too long; not an Exception, so that it is not caught there."""
-
-
-@dataclass
-class _Outcome:
-    value: Any = None
-    error: BaseException | None = None
-    too_slow: bool = False
-    args: tuple = ()
-    kwargs: dict = field(default_factory=dict)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-
-
-def _call(function: Callable, case: Case, limit: float) -> _Outcome:
-    """Call in a worker thread, so that a loop that never ends cannot take the notebook with it."""
-    outcome = _Outcome(args=case.args, kwargs=case.kwargs)
-
-    def work() -> None:
-        try:
-            _seed(case.seed)
-            outcome.value = function(*case.args, **case.kwargs)
-        except _Interrupted:
-            outcome.too_slow = True
-        except BaseException as error:  # a student's function may raise anything, SystemExit too
-            outcome.error = error
-
-    worker = threading.Thread(target=work, name=f"check {getattr(function, '__name__', 'function')}", daemon=True)
-    worker.start()
-    worker.join(limit)
-    if worker.is_alive():
-        for _ in range(20):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(worker.ident), ctypes.py_object(_Interrupted))
-            worker.join(0.1)
-            if not worker.is_alive():
-                break
-        return _Outcome(too_slow=True, args=case.args, kwargs=case.kwargs)
-    return outcome
-
-
-def _same_input(before: Any, after: Any) -> bool:
-    """Whether an argument still holds what it held; objects the engine cannot look into count as unchanged."""
-    if isinstance(before, torch.nn.Module):
-        left, right = before.state_dict(), after.state_dict()
-        return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)
-    if isinstance(before, torch.Tensor):
-        return (
-            before.shape == after.shape
-            and before.dtype == after.dtype
-            and bool(torch.isclose(before.detach(), after.detach(), rtol=0, atol=0, equal_nan=True).all())
-        )
-    if isinstance(before, np.ndarray):
-        return before.shape == after.shape and bool(np.array_equal(before, after, equal_nan=before.dtype.kind == "f"))
-    if isinstance(before, dict):
-        return before.keys() == after.keys() and all(_same_input(before[key], after[key]) for key in before)
-    if isinstance(before, (list, tuple)):
-        return len(before) == len(after) and all(map(_same_input, before, after))
-    if isinstance(before, (int, float, str, bytes, bool, type(None))):
-        return before == after or before != before
-    return True
-
-
 def _wrong_place(error: BaseException, name: str) -> str:
     """The line of the student's own code on which an error arose, as "line 3: `code`"; "" if it cannot be told."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, calls.__file__)
+    ]
     own = [frame for frame in frames if frame.name == name] or frames[:1]
     if not own:
         return ""
@@ -200,66 +102,127 @@ def _wrong_place(error: BaseException, name: str) -> str:
     return f"line {first}: {frame.line}" if frame.line else f"line {first}"
 
 
-def _expected(exercise: Exercise, index: int) -> Any:
-    case = exercise.cases()[index]
-    _seed(case.seed)
-    return exercise.reference(*case.args, **case.kwargs)
+def _sizes(value: tuple) -> Iterator[int]:
+    """The sizes that occur in arguments: lengths of axes, and numbers of elements of one, two or all axes."""
+    for _, part in leaves(value):
+        shape = tuple(getattr(part, "shape", ())) if isinstance(part, (torch.Tensor, np.ndarray)) else ()
+        yield from shape
+        yield math.prod(shape)
+        yield from (math.prod(shape[start:end]) for start in range(len(shape)) for end in range(start + 2, len(shape)))
+    yield from (len(part) for part in value if isinstance(part, (list, tuple, str)))
 
 
-def _diagnose(exercise: Exercise, outputs: list[Any], limit: float) -> Mistake | None:
-    """The known mistake whose outputs equal the student's on every case that the student's function finished."""
-    for mistake in exercise.mistakes:
+def _agrees(yours: Any, theirs: Any, tolerance: float) -> bool:
+    try:
+        return first_difference(yours, theirs, tolerance) is None
+    except TypeError:
+        return False
+
+
+def _known(bench: Bench, outputs: list[Any], limit: float) -> Iterator[Mistake]:
+    """The known mistakes whose outputs equal the student's on every case that the student's function finished."""
+    for mistake in bench.exercise.mistakes:
         for index, output in enumerate(outputs):
-            outcome = _call(mistake.function, exercise.cases()[index], limit)
-            if isinstance(output, Exception) or outcome.error is not None:
-                if type(output) is not type(outcome.error):
+            theirs = bench.answer(mistake.function, index, limit)
+            if isinstance(output, Exception) or theirs.error is not None:
+                if type(output) is not type(theirs.error):
                     break
-                continue
-            try:
-                if outcome.too_slow or first_difference(output, outcome.value, exercise.tolerance):
-                    break
-            except TypeError:
+            elif theirs.too_slow or not _agrees(output, theirs.value, bench.exercise.tolerance):
                 break
         else:
-            return mistake
+            yield mistake
+
+
+def _general(bench: Bench, function: Callable, outputs: list[Any], wrong: list[int]) -> Diagnosis | None:
+    """A diagnosis that needs no known mistake."""
+    done = [index for index, output in enumerate(outputs) if not isinstance(output, BaseException)]
+    failed = [output for output in outputs if isinstance(output, BaseException)]
+    if wrong[0] >= len(bench.plain):
+        return OVERFLOW
+    found = _of_values(bench, function, outputs, done) if any(index in done for index in wrong) else None
+    unused = [name for name in unused_arguments(function) if name not in unused_arguments(bench.exercise.solution)]
+    if found is None and failed and (len(failed) == len(outputs) or len(failed) == len(wrong)):
+        found = explain_error(failed[0])
+    if found is None and unused:
+        found = Diagnosis(f"`{unused[0]}` is not used", f"your function never reads `{unused[0]}`, and it matters.")
+    return found or _special_cases(bench, outputs, wrong)
+
+
+def _of_values(bench: Bench, function: Callable, outputs: list[Any], done: list[int]) -> Diagnosis | None:
+    names = list(inspect.signature(bench.exercise.oracle).parameters)
+    pairs = []
+    for index in done:
+        case = bench.cases[index]
+        given = {**dict(zip(names, case.args, strict=False)), **case.kwargs}
+        numbers = tuple((name, float(part)) for name, part in given.items() if type(part) in (int, float))
+        sizes = tuple({size for size in _sizes(case.args) if size})
+        pairs.append(Pair(outputs[index], bench.expected(index), sizes, numbers))
+    try:
+        found = diagnose(pairs, bench.exercise.tolerance)
+    except Exception:  # a guess must never take the report of the fault itself away
+        return None
+    if found and found.name.startswith("the wrong kind") and _wants_gradient(bench):
+        if not any(isinstance(part, torch.Tensor) for pair in pairs for _, part in leaves(pair.yours)):
+            problem = cut(function)
+            return Diagnosis(problem.mistake, problem.hint)
+    return found
+
+
+def _special_cases(bench: Bench, outputs: list[Any], wrong: list[int]) -> Diagnosis | None:
+    """Which cases are wrong, or which alone are right, where these are few."""
+    total, right = len(outputs), [index for index in range(len(outputs)) if index not in wrong]
+
+    def labels(chosen: list[int]) -> str:
+        return "; ".join(bench.cases[index].label for index in chosen)
+
+    if len(wrong) <= total / 2:
+        many = "these cases" if len(wrong) > 1 else "one case"
+        said = (
+            f"your function is right on {len(right)} of {total} cases. What is special about {many}: {labels(wrong)}?"
+        )
+        return Diagnosis("right but for a special case", said)
+    if right and len(right) <= total / 3:
+        said = f"your function is right only on: {labels(right)}. What do the other cases have that {{}} not?"
+        return Diagnosis("right on a special case only", said.format("these do" if len(right) > 1 else "this one does"))
     return None
 
 
-def _with_random_state_kept(function: Callable) -> Callable:
-    """A check seeds the global generators; the notebook's own stream of random numbers must not notice."""
-
-    @functools.wraps(function)
-    def kept(*args, **kwargs):
-        python, numpy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
-            torch.set_rng_state(torch_state)
-
-    return kept
+def _wants_gradient(bench: Bench) -> bool:
+    return any((deep := bench.deep(index)) and deep.grad for index in range(len(bench.plain)))
 
 
-@_with_random_state_kept
-def run_check(exercise: Exercise, function: Callable, *, time_limit: float = TIME_LIMIT) -> Result:
+def run_check(
+    exercise: form.Exercise, function: Callable, *, time_limit: float = TIME_LIMIT, explain: bool = True
+) -> Result:
     """Run `function` on every case of `exercise` and report the first thing that is wrong.
+
+    Values come first, on ordinary cases and on those with extreme magnitudes; then gradients and double precision.
+    Without `explain` it stops at the first fault and looks for no diagnosis.
 
     Raises:
         TypeError: if `function` is not callable.
     """
     if not callable(function):
         raise TypeError(f"function must be a function, got {describe(function)}; pass its name without brackets")
+    with random_state_kept(), torch.enable_grad():
+        return _run_check(Bench.of(exercise), function, time_limit, explain)
+
+
+def _run_check(bench: Bench, function: Callable, time_limit: float, explain: bool) -> Result:
+    exercise = bench.exercise
 
     def report(status: str, headline: str, **more) -> Result:
-        return Result(status, exercise.name, headline, function=exercise.reference, **more)
+        return Result(status, exercise.name, headline, function=exercise.solution, **more)
 
-    total = len(exercise.cases())
+    total = len(bench.cases)
     outputs: list[Any] = []
+    wrong: list[int] = []
     problem: Result | None = None
     for index in range(total):
-        case = exercise.cases()[index]
-        outcome = _call(function, case, time_limit)
+        if problem is not None and not explain:
+            return problem
+        case = bench.fresh(index)
+        outcome = call(function, case, time_limit)
         label = ("case", f"{index + 1} of {total}, {case.label}")
         if outcome.too_slow:
             return problem or report(
@@ -269,10 +232,21 @@ def run_check(exercise: Exercise, function: Callable, *, time_limit: float = TIM
             )
         if isinstance(outcome.error, NotImplementedError) and index == 0:
             return report("not attempted", "not attempted yet. Replace the `raise` line with your code.")
+        changed = [name for name in outcome.changed if name not in bench.answer(exercise.solution, index).changed]
+        if changed:
+            return report(
+                "changed global state",
+                f"your function changes {changed[0]} for the whole notebook. It was put back.",
+                details=(label,),
+                mistake=f"changes {changed[0]}",
+                hint="a function should leave what belongs to the whole notebook as it is. Use an argument (`dtype=`, "
+                "`device=`), a generator of your own, or a `with` block that puts things back.",
+            )
         if outcome.error is not None:
             outputs.append(outcome.error)
+            wrong.append(index)
             if problem is None:
-                place = _wrong_place(outcome.error, function.__name__)
+                place = _wrong_place(outcome.error, getattr(function, "__name__", ""))
                 said = f"{type(outcome.error).__name__}: {brief_error(outcome.error)}"
                 problem = report(
                     "raised",
@@ -281,33 +255,48 @@ def run_check(exercise: Exercise, function: Callable, *, time_limit: float = TIM
                 )
             continue
         outputs.append(outcome.value)
-        if problem is not None:
-            continue
-        fresh = exercise.cases()[index]
-        if not _same_input((fresh.args, fresh.kwargs), (outcome.args, outcome.kwargs)):
-            problem = report(
+        if not same_input((bench.cases[index].args, bench.cases[index].kwargs), (outcome.args, outcome.kwargs)):
+            wrong.append(index)
+            problem = problem or report(
                 "changed its inputs",
                 "your function changes an argument in place. Work on a copy: the caller still needs the original.",
                 details=(label,),
             )
             continue
-        difference = first_difference(outcome.value, _expected(exercise, index), exercise.tolerance)
+        difference = first_difference(outcome.value, bench.expected(index), exercise.tolerance)
         if difference is not None:
-            problem = report("wrong", _headline(difference, exercise), details=(label, *_sides(difference)))
+            wrong.append(index)
+            problem = problem or report("wrong", _headline(difference, exercise), details=(label, *_sides(difference)))
     if problem is None:
-        return Result("passed", exercise.name, f"passed, {total} cases.", function=function)
-    mistake = _diagnose(exercise, outputs, time_limit)
-    if mistake is None:
+        deeper = deeper_problem(bench, function, time_limit)
+        if deeper is None:
+            return Result("passed", exercise.name, f"passed, {total} cases.", function=function)
+        return _deeper_result(bench, deeper, outputs if explain else [], time_limit)
+    if not explain:
         return problem
-    return Result(
-        problem.status,
-        exercise.name,
-        problem.headline,
-        problem.details,
-        mistake.hint,
-        mistake.name,
-        exercise.reference,
-    )
+    found: Mistake | Diagnosis | None = next(_known(bench, outputs, time_limit), None)
+    if found is None and problem.status != "changed its inputs":
+        found = _general(bench, function, outputs, wrong)
+    right = total - len(wrong)
+    headline = problem.headline
+    if right and problem.status in ("wrong", "raised"):
+        labels = "; ".join(bench.cases[index].label for index in wrong)
+        where = f", wrong on: {labels}" if len(wrong) <= 2 else ""
+        headline += f" Right on {right} of {total} cases{where}."
+    hint, name = (found.hint, found.name) if found else ("", "")
+    return report(problem.status, headline, details=problem.details, hint=hint, mistake=name)
+
+
+def _deeper_result(bench: Bench, found: Problem, outputs: list[Any], limit: float) -> Result:
+    """The report of a fault behind right values; under the name of a known mistake that has the same fault."""
+    name, hint = found.mistake, found.hint
+    for mistake in _known(bench, outputs, limit) if outputs else ():
+        theirs = deeper_problem(bench, mistake.function, limit)
+        if theirs and theirs.mistake == found.mistake:
+            name, hint = mistake.name, mistake.hint
+            break
+    solution = bench.exercise.solution
+    return Result(found.status, bench.exercise.name, found.headline, found.details, hint, name, solution)
 
 
 def brief_error(error: BaseException) -> str:
@@ -316,12 +305,23 @@ def brief_error(error: BaseException) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def _headline(difference: Difference, exercise: Exercise) -> str:
+_WRONG = {
+    "text": "the text is not right.",
+    "number": "the number is not right.",
+    "truth value": "the answer is not right.",
+    "tensor": "the shape is right, the numbers are not.",
+    "items": "the length is right, but not all the items.",
+    "dict": "the keys are right, but not all the values.",
+}
+
+
+def _headline(difference: Difference, exercise: form.Exercise) -> str:
     if difference.kind == "type":
         return f"it returns the wrong type. Wanted: {exercise.returns}."
     if difference.kind == "shape":
-        return f"the shape is not right. Wanted: {exercise.returns}."
-    return "the shape is right, the numbers are not."
+        what = {"items": "length is", "dict": "keys are"}.get(difference.of, "shape is")
+        return f"the {what} not right. Wanted: {exercise.returns}."
+    return _WRONG[difference.of]
 
 
 def _sides(difference: Difference) -> tuple[tuple[str, str], ...]:
@@ -338,7 +338,17 @@ def _words_while_grading() -> contextlib.AbstractContextManager:
     return contextlib.redirect_stderr(sys.stdout) if os.environ.get("NBGRADER_EXECUTION") else contextlib.nullcontext()
 
 
-def exercises_of(lesson: int) -> dict[str, Exercise]:
+@functools.cache
+def _declared(name: str) -> tuple[form.Exercise, ...]:
+    """The exercises of a module in order of definition."""
+    module = importlib.import_module(name)
+    if hasattr(module, "EXERCISES"):
+        return tuple(module.EXERCISES)
+    found = {id(value): value for value in vars(module).values() if isinstance(value, form.Exercise)}
+    return tuple(exercise for exercise in found.values() if exercise.oracle.__module__ == name)
+
+
+def exercises_of(lesson: int) -> dict[str, form.Exercise]:
     """The exercises of a lesson by name, in the order in which the lesson asks them.
 
     Raises:
@@ -348,12 +358,11 @@ def exercises_of(lesson: int) -> dict[str, Exercise]:
         raise TypeError(f"lesson must be an int, got {type(lesson).__name__}")
     name = f"{__package__}.lesson_{lesson:02d}"
     try:
-        module = importlib.import_module(name)
+        return {exercise.name: exercise for exercise in _declared(name)}
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
         raise ValueError(f"lesson {lesson} has no exercises; wanted is the number of a finished lesson") from None
-    return {exercise.name: Exercise(**{**vars(exercise), "lesson": lesson}) for exercise in module.EXERCISES}
 
 
 def checker(lesson: int) -> Callable[[Callable], Callable]:
@@ -376,7 +385,7 @@ def checker(lesson: int) -> Callable[[Callable], Callable]:
             known = ", ".join(exercises)
             raise ValueError(f"function must be one of this lesson's exercises ({known}), got {wanted!r}")
         exercise = exercises[wanted]
-        if function is exercise.reference:
+        if function is exercise.solution:
             result = Result(
                 "not attempted",
                 wanted,

@@ -3,12 +3,12 @@
 from .._lazy import lazy_names
 
 _HOMES = {
-    "BERT": "transformer",
-    "BERTConfig": "transformer",
-    "GPT": "transformer",
-    "GPTConfig": "transformer",
-    "bert_state_dict": "transformer",
-    "gpt2_state_dict": "transformer",
+    "BERT": "bert",
+    "BERTConfig": "bert",
+    "GPT": "gpt",
+    "GPTConfig": "gpt",
+    "bert_state_dict": "bert",
+    "gpt2_state_dict": "gpt",
 }
 __all__ = sorted(_HOMES)
 __getattr__ = lazy_names(__name__, _HOMES)

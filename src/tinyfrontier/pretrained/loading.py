@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
+from torch import nn
 
-from ..models.transformer import BERT, GPT, BERTConfig, GPTConfig
+from ..models import BERT, GPT, BERTConfig, GPTConfig
+
+if TYPE_CHECKING:
+    from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
 
 HOME = Path(__file__).parent
+Model = TypeVar("Model", bound=nn.Module)
 NAMES = tuple(sorted(path.parent.name for path in HOME.glob("*/README.md")))
 
 
@@ -57,8 +63,7 @@ def load_gpt() -> tuple[GPT, Tokenizer]:
 
     Its vocabulary's special token `<|end|>` stands between two documents.
     """
-    model = GPT(GPTConfig(**_read_config("gpt")))
-    return _filled(model, "gpt"), load_tokenizer("gpt")
+    return _filled(GPT(GPTConfig(**figures_of("gpt")["model"])), "gpt"), load_tokenizer("gpt")
 
 
 def load_bert() -> tuple[BERT, Tokenizer]:
@@ -66,8 +71,7 @@ def load_bert() -> tuple[BERT, Tokenizer]:
 
     Its vocabulary's special tokens are `[PAD]`, `[CLS]`, `[SEP]` and `[MASK]`.
     """
-    model = BERT(BERTConfig(**_read_config("bert")))
-    return _filled(model, "bert"), load_tokenizer("bert")
+    return _filled(BERT(BERTConfig(**figures_of("bert")["model"])), "bert"), load_tokenizer("bert")
 
 
 def load_programs() -> tuple[GPT, Tokenizer]:
@@ -76,8 +80,25 @@ def load_programs() -> tuple[GPT, Tokenizer]:
     It continues a request, then `<program>`, with the body of a function and `<end>`; the vocabulary's other special
     tokens are `<pad>` and `<unknown>`.
     """
-    model = GPT(GPTConfig(**_read_config("programs")))
-    return _filled(model, "programs"), load_tokenizer("programs")
+    return _filled(GPT(GPTConfig(**figures_of("programs")["model"])), "programs"), load_tokenizer("programs")
+
+
+def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
+    """One of the shipped masked autoencoders, in evaluation mode and float32; see `card("mae")`.
+
+    It takes digits (batch, 1, 8, 8), less 0.305 and divided by 0.376.
+
+    Raises:
+        ValueError: if `seed` is not 0, 1 or 2.
+    """
+    from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
+    from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
+
+    figures = figures_of("mae")
+    seeds = len(figures["measured"]["held_out_masked_mse"])
+    if seed not in range(seeds):
+        raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
+    return _filled(ViTMAEForPreTraining(ViTMAEConfig(**figures["model"])), "mae", f"{seed}.")
 
 
 def stable_diffusion_folder() -> Path:
@@ -94,12 +115,21 @@ def load_tokenizer(name: str) -> Tokenizer:
 
 
 def card(name: str) -> str:
-    """What the weights called `name` ("gpt", "bert", "programs") are, in Markdown: data, licences, size, cost, limits.
+    """What the weights called `name` ("gpt", "bert", ...) are, in Markdown: data, licences, size, cost, limits.
 
     Raises:
         ValueError: if there are no such weights.
     """
     return (_folder(name) / "README.md").read_text(encoding="utf-8")
+
+
+def figures_of(name: str) -> dict:
+    """What was measured when the weights called `name` were made, and their sizes.
+
+    Raises:
+        ValueError: if there are no such weights.
+    """
+    return json.loads((_folder(name) / "figures.json").read_text(encoding="utf-8"))
 
 
 def _folder(name: str) -> Path:
@@ -108,11 +138,10 @@ def _folder(name: str) -> Path:
     return HOME / name
 
 
-def _read_config(name: str) -> dict:
-    return json.loads((_folder(name) / "config.json").read_text(encoding="utf-8"))["model"]
-
-
-def _filled(model: GPT | BERT, name: str) -> GPT | BERT:
+def _filled(model: Model, name: str, prefix: str = "") -> Model:
+    """`model` with the stored weights whose names start with `prefix`."""
     stored = load_file(_folder(name) / "model.safetensors")
-    model.load_state_dict({key: value.float() for key, value in stored.items()})
+    model.load_state_dict(
+        {key.removeprefix(prefix): value.float() for key, value in stored.items() if key.startswith(prefix)}
+    )
     return model.eval()

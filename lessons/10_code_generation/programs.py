@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import prod
 
+from tinyfrontier._rehearsal import at_most
+
 SPLITS = ("train", "compositions", "wordings")
 HEADER = "def f(xs):"
 NUMBERS = range(2, 10)
@@ -434,6 +436,7 @@ def programming_problems(
             raise ValueError(f"operations must be among {', '.join(OPERATIONS)}; got {name!r}")
     if not any(OPERATIONS[name].ending for name in chosen):
         raise ValueError(f"operations must contain an ending, got {', '.join(chosen) or 'none'}")
+    count = at_most(count, 400 if split == "train" else 40)
     found: dict[str, Problem] = {}
     for tries, problem in enumerate(_endless(split, random.Random(f"{split} {seed}"), chosen)):
         found.setdefault(problem.request, problem)

@@ -1,6 +1,6 @@
-"""Masked autoencoders of handwritten digits: load the shipped ones, or make them again.
+"""The recipe of the shipped masked autoencoders of handwritten digits.
 
-`python -m tinyfrontier.pretrained.recipes mae` trains three networks, which differ in their seed alone, on the training
+It trains three networks, which differ in their seed alone, on the training
 digits of `digits_split()` without a label. The networks are transformers' own `ViTMAEForPreTraining` (He et al., 2021,
 arXiv 2111.06377), so that the weights depend on no code of a lesson.
 """
@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers.models.vit_mae.configuration_vit_mae import ViTMAEConfig
 from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
 
-from ..data import digits_split
-from ..training import fit, seed_everything
-from .storing import as_half, keep_half, write_files
+from ...data import digits_split
+from ...training import fit, seed_everything
+from .. import writing
 
 SEEDS = 3
 MEAN = 0.305  # of all pixels of the training digits
@@ -37,25 +36,6 @@ SIZES = {
     "decoder_intermediate_size": 96,
     "mask_ratio": 0.75,
 }
-_HOME = Path(__file__).parent / "mae"
-
-
-def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
-    """One of the shipped masked autoencoders, in evaluation mode and float32; see `card("mae")`.
-
-    It takes digits (batch, 1, 8, 8), less 0.305 and divided by 0.376.
-
-    Raises:
-        ValueError: if `seed` is not 0, 1 or 2.
-    """
-    if seed not in range(SEEDS):
-        raise ValueError(f"seed must be 0 to {SEEDS - 1}, got {seed!r}")
-    stored = load_file(_HOME / "model.safetensors")
-    model = ViTMAEForPreTraining(ViTMAEConfig(**SIZES))
-    model.load_state_dict(
-        {key.split(".", 1)[1]: value.float() for key, value in stored.items() if key.startswith(f"{seed}.")}
-    )
-    return model.eval()
 
 
 @torch.no_grad()
@@ -65,7 +45,7 @@ def masked_error(model: ViTMAEForPreTraining, digits: Tensor) -> float:
     return model((digits - MEAN) / DEVIATION, noise=noise).loss.item() * DEVIATION**2
 
 
-def mae(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
+def make(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
     """Train `SEEDS` networks from `seed` on; write them to `folder` and return what was measured."""
     start = time.process_time()
     images, _, held_out, _ = digits_split()
@@ -81,9 +61,9 @@ def mae(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
 
         fit(model, loss, steps=steps, lr=3e-3, seed=seed + number, warmup=50, weight_decay=0.05, betas=(0.9, 0.95))
         model.eval()
-        keep_half(model)
+        writing.keep_half(model)
         errors.append(round(masked_error(model, held_out), 5))
-        weights |= {f"{number}.{name}": value for name, value in as_half(model).items()}
+        weights |= {f"{number}.{name}": value for name, value in model.state_dict().items()}
     measured = {
         "held_out_masked_mse": errors,
         "mean_digit_mse": round((held_out - images.mean(0)).square().mean().item(), 5),
@@ -92,8 +72,8 @@ def mae(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
         "seed": seed,
         "cpu_seconds": round(time.process_time() - start),
     }
-    config = {"model": SIZES, "measured": measured}
-    write_files(folder, weights, config, write_card(config))
+    figures = {"model": SIZES, "measured": measured}
+    writing.write(folder, figures, write_card(figures), weights)
     return measured
 
 
@@ -107,24 +87,23 @@ def _awaken(model: ViTMAEForPreTraining) -> None:
         position.requires_grad_()
 
 
-def write_card(config: dict) -> str:
-    """The card of the weights that `config` describes, in Markdown."""
-    m = config["measured"]
+def write_card(figures: dict) -> str:
+    """The card of the weights with these figures, in Markdown."""
+    m = figures["measured"]
     errors = ", ".join(f"{error:.4f}" for error in m["held_out_masked_mse"])
-    return f"""# Tiny masked autoencoders
-
-Three encoders and decoders that fill in handwritten digits of which three quarters are hidden; they differ in their \
-seed alone.
-
-- **Size**: {m["parameters"]:,} parameters each: encoder of 2 layers, width 64; decoder of 1 layer, width 48; patches \
-of 2 by 2 pixels. Stored as float16 in `model.safetensors`, loaded as float32.
-- **Data**: the 1,347 training digits of `digits_split()`, no label. Optical Recognition of Handwritten Digits, UCI \
-repository, as bundled with scikit-learn, CC BY 4.0.
-- **Training**: {m["steps"]:,} steps of AdamW with 64 digits each, seeds {m["seed"]} to {m["seed"] + 2}; \
-{m["cpu_seconds"]} CPU seconds on one thread for all three.
-- **Losses**: mean squared error on hidden pixels (of 0 to 1) of the 450 held-out digits: {errors}. The mean digit \
-has {m["mean_digit_mse"]:.4f}.
-- **Remake**: `python -m tinyfrontier.pretrained.recipes mae`.
-- **Meant for**: the lesson on masked autoencoders, as a start for fine-tuning with few labels.
-- **Limits**: it knows small, centred, clean digits of one data set, and nothing else.
-"""
+    return writing.write_card(
+        "mae",
+        "Tiny masked autoencoders",
+        "Three encoders and decoders that fill in handwritten digits of which three quarters are hidden; they differ "
+        "in their seed alone.",
+        size=f"{m['parameters']:,} parameters each: encoder of 2 layers, width 64; decoder of 1 layer, width 48; "
+        "patches of 2 by 2 pixels. Stored as float16 in `model.safetensors`, loaded as float32.",
+        data="the 1,347 training digits of `digits_split()`, no label. Optical Recognition of Handwritten Digits, UCI "
+        "repository, as bundled with scikit-learn, CC BY 4.0.",
+        training=f"{m['steps']:,} steps of AdamW with 64 digits each, seeds {m['seed']} to {m['seed'] + 2}; "
+        f"{m['cpu_seconds']} CPU seconds on one thread for all three.",
+        losses=f"mean squared error on hidden pixels (of 0 to 1) of the 450 held-out digits: {errors}. The mean digit "
+        f"has {m['mean_digit_mse']:.4f}.",
+        meant_for="the lesson on masked autoencoders, as a start for fine-tuning with few labels.",
+        limits="it knows small, centred, clean digits of one data set, and nothing else.",
+    )

@@ -1,8 +1,8 @@
 """The recipe of the weights that write small Python functions: tokenizer, training, measuring, card.
 
-Requests and programs come from `tinyfrontier.data`; what is held out there never gets here before the measuring. A
-sequence is the request's words, `<program>`, the function's body in Python tokens, `<end>`. Nothing is executed: a
-program counts as right here when it is the grammar's own, token by token.
+Requests and programs come from `lessons/10_code_generation/programs.py`; what is held out there never gets here before
+the measuring. A sequence is the request's words, `<program>`, the function's body in Python tokens, `<end>`. Nothing is
+executed: a program counts as right here when it is the grammar's own, token by token.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..data.programs import HEADER, Problem, programming_problems
-from ..models.transformer import GPT, GPTConfig
-from ..training import fit, seed_everything
-from .loading import Tokenizer
-from .storing import as_half, keep_half, write_files
+from ...beside.lesson_10.programs import HEADER, Problem, programming_problems
+from ...models import GPT, GPTConfig
+from ...training import fit, seed_everything
+from .. import writing
+from ..loading import Tokenizer
 
 PAD, UNKNOWN, PROGRAM, END = SPECIAL = ("<pad>", "<unknown>", "<program>", "<end>")
 # A word, a digit, an operator, or the end of a line together with the indent of the next.
@@ -33,7 +33,7 @@ REQUESTS = 20_000  # training requests; a pass over them is about 1.2 million to
 EXAM = 400  # held-out requests a kind
 
 
-def programs(folder: Path, steps: int = 2200, seed: int = 0) -> dict:
+def make(folder: Path, steps: int = 2200, seed: int = 0) -> dict:
     """Train a decoder to continue requests with programs; write it to `folder` and return what was measured."""
     start = time.process_time()
     train = programming_problems("train", REQUESTS)
@@ -63,7 +63,7 @@ def programs(folder: Path, steps: int = 2200, seed: int = 0) -> dict:
 
     fit(model, loss, steps=steps, lr=3e-3, seed=seed, warmup=100, weight_decay=0.1, betas=(0.9, 0.98), clip=1.0)
     model.eval()
-    keep_half(model)
+    writing.keep_half(model)
     measured = {}
     for split in ("compositions", "wordings"):
         exam = programming_problems(split, EXAM)
@@ -153,35 +153,34 @@ def _awaken(model: GPT) -> None:
 
 
 def _write(folder: Path, model: GPT, tokenizer: Tokenizer, measured: dict) -> dict:
-    measured = {name: round(value, 4) if isinstance(value, float) else value for name, value in measured.items()}
-    source = "requests and programs made by tinyfrontier.data.programming_problems"
-    config = {"model": vars(model.config), "measured": measured, "source": source, "licence": "the course's own"}
-    write_files(folder, as_half(model), config, write_card(config))
-    tokenizer.save(folder / "tokenizer.json")
+    measured = writing.rounded(measured)
+    source = "requests and programs made by `lessons/10_code_generation/programs.py`"
+    figures = {"model": vars(model.config), "measured": measured, "source": source, "licence": "the course's own"}
+    writing.write(folder, figures, write_card(figures), model.state_dict(), tokenizer)
     return measured
 
 
-def write_card(config: dict) -> str:
-    """The card of the weights that `config` describes, in Markdown."""
-    m, size = config["measured"], config["model"]
-    return f"""# Tiny programmer
-
-A decoder with GPT-2's architecture that continues a request in words with the body of a small Python function.
-
-- **Size**: {m["parameters"]:,} parameters: {size["layers"]} layers, width {size["width"]}, {size["heads"]} heads, \
-context {size["context"]}, vocabulary {size["vocabulary"]:,} (words and Python tokens). Stored as float16 in \
-`model.safetensors`, loaded as float32.
-- **Data**: {m["requests"]:,} {config["source"]}; {config["licence"]}. A tenth of all ordered pairs of neighbouring \
-operations and one wording of each operation are held out.
-- **Training**: {m["steps"]:,} steps of AdamW, seed {m["seed"]}, about 1,800 tokens each, some filler words hidden; \
-{m["cpu_seconds"]} CPU seconds on one thread, measuring included. bfloat16 arithmetic: a processor without it needs \
-longer.
-- **Losses** on {EXAM} held-out requests of each kind; a program is exact if it is the grammar's own, token by token:
-  - held-out compositions: {m["compositions_exact"]:.3f} exact, {m["compositions_nats"]:.3f} nats a program
-  - held-out wordings: {m["wordings_exact"]:.3f} exact, {m["wordings_nats"]:.3f} nats a program
-- **Remake**: `python -m tinyfrontier.pretrained.recipes programs`.
-- **Meant for**: the lesson on writing programs, to draw many candidates, run them in a sandbox and count.
-- **Limits**: it knows a grammar of requests about lists of integers, {size["vocabulary"]} tokens in all, not English \
-and not Python. A word that it never saw is `<unknown>` to it. What it writes may be wrong and must be run in a \
-sandbox only.
-"""
+def write_card(figures: dict) -> str:
+    """The card of the weights with these figures, in Markdown."""
+    m, size = figures["measured"], figures["model"]
+    return writing.write_card(
+        "programs",
+        "Tiny programmer",
+        "A decoder with GPT-2's architecture that continues a request in words with the body of a small Python "
+        "function.",
+        size=f"{m['parameters']:,} parameters: {size['layers']} layers, width {size['width']}, {size['heads']} heads, "
+        f"context {size['context']}, vocabulary {size['vocabulary']:,} (words and Python tokens). Stored as float16 "
+        "in `model.safetensors`, loaded as float32.",
+        data=f"{m['requests']:,} {figures['source']}; {figures['licence']}. A tenth of all ordered pairs of "
+        "neighbouring operations and one wording of each operation are held out.",
+        training=f"{m['steps']:,} steps of AdamW, seed {m['seed']}, about 1,800 tokens each, some filler words hidden; "
+        f"{m['cpu_seconds']} CPU seconds on one thread, measuring included. bfloat16 arithmetic: a processor without "
+        "it needs longer.",
+        losses=f"on {EXAM} held-out requests of each kind; a program is exact if it is the grammar's own, token by "
+        f"token:\n  - held-out compositions: {m['compositions_exact']:.3f} exact, {m['compositions_nats']:.3f} nats a "
+        f"program\n  - held-out wordings: {m['wordings_exact']:.3f} exact, {m['wordings_nats']:.3f} nats a program",
+        meant_for="the lesson on writing programs, to draw many candidates, run them in a sandbox and count.",
+        limits=f"it knows a grammar of requests about lists of integers, {size['vocabulary']} tokens in all, not "
+        "English and not Python. A word that it never saw is `<unknown>` to it. What it writes may be wrong and must "
+        "be run in a sandbox only.",
+    )

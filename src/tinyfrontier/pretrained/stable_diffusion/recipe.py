@@ -1,8 +1,8 @@
-"""Make the shipped Stable Diffusion: autoencoder, text encoder and latent U-Net, trained on rendered scenes.
+"""The recipe of the shipped Stable Diffusion: autoencoder, text encoder and latent U-Net, trained on rendered scenes.
 
-`python -m tinyfrontier.pretrained.recipes stable_diffusion` runs it. What comes out is a folder in the layout that
-`diffusers.StableDiffusionPipeline.from_pretrained` reads, with a card beside it. Nothing is read but the renderer's
-training scenes; the pairs of coloured shapes that the renderer holds out are measured, never trained on.
+What comes out is a folder in the layout that `diffusers.StableDiffusionPipeline.from_pretrained` reads. Nothing is read
+but the renderer's training scenes; the pairs of coloured shapes that the renderer holds out are measured, never trained
+on.
 """
 
 from __future__ import annotations
@@ -14,23 +14,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerDiscreteScheduler,
-    StableDiffusionPipeline,
-    UNet2DConditionModel,
-)
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from ..data.scene_reader import drawn_right
-from ..data.scenes import WORDS, Scene, all_scenes, captioned_scenes, render
-from ..training import fit, learning_rate_factor, seed_everything
-from .storing import keep_half
+from ...data.scene_reader import drawn_right
+from ...data.scenes import WORDS, Scene, captioned_scenes, render
+from ...training import fit, learning_rate_factor, seed_everything
+from .. import writing
 
 TOKENS = 16  # a caption has at most 10 words and 2 marks
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -52,8 +45,9 @@ def autoencoder(steps: int = 2500, seed: int = 0) -> AutoencoderKL:
         norm_num_groups=8,
         sample_size=32,
     ).to(memory_format=torch.channels_last)
-    images = 2 * captioned_scenes(6000, seed=seed).images - 1
-    images = torch.cat([images, 2 * captioned_scenes(600, seed=seed, things=1).images - 1])
+    scenes = min(6000, 64 * steps)
+    images = 2 * captioned_scenes(scenes, seed=seed).images - 1
+    images = torch.cat([images, 2 * captioned_scenes(max(1, scenes // 10), seed=seed, things=1).images - 1])
 
     def loss(generator: torch.Generator) -> Tensor:
         # Small batches and many steps: large batches leave the decoder blurred in the same time.
@@ -160,7 +154,7 @@ def text_encoder(tokenizer: CLIPTokenizer, steps: int = 300, seed: int = 0) -> C
     )
     nn.init.normal_(text.get_input_embeddings().weight, std=0.3)  # at CLIP's 0.02 so few steps leave words alike
     eye = Eye(width)
-    data = captioned_scenes(6000, seed=seed + 1)
+    data = captioned_scenes(min(6000, 64 * steps), seed=seed + 1)
     tokens, images = tokens_of(tokenizer, data.captions), 2 * data.images - 1
 
     def loss(generator: torch.Generator) -> Tensor:
@@ -223,9 +217,7 @@ def train_unet(
     seed: int = 0,
     lr: float = 4e-3,
     batch: int = 64,
-    decay: float = 0.999,
     text_lr: float = 0.0,
-    label: str = "U-Net",
 ) -> None:
     """Teach `unet` to predict v; leaves the running average of its weights in it.
 
@@ -239,9 +231,7 @@ def train_unet(
         seed: seed of the batches.
         lr: peak learning rate of the U-Net.
         batch: captions a step.
-        decay: of the running average of the weights.
         text_lr: peak learning rate of the text encoder.
-        label: the words beside the progress bar.
     """
     alpha_bars = new_scheduler().alphas_cumprod
     text.requires_grad_(text_lr > 0)
@@ -269,15 +259,15 @@ def train_unet(
             optimiser.step()
             optimiser.zero_grad()
         # short memory at first, or the untrained weights would weigh in for long
-        torch._foreach_lerp_(average, [p.detach() for p in weights], 1 - min(decay, (1 + step) / (10 + step)))
+        torch._foreach_lerp_(average, [p.detach() for p in weights], 1 - min(0.999, (1 + step) / (10 + step)))
 
-    fit(unet, loss, steps=steps, lr=lr, seed=seed, warmup=20, clip=1.0, label=label, after_step=after_step)
+    fit(unet, loss, steps=steps, lr=lr, seed=seed, warmup=20, clip=1.0, label="U-Net", after_step=after_step)
     with torch.no_grad():
         for parameter, mean in zip(weights, average, strict=True):
             parameter.copy_(mean)
 
 
-def stable_diffusion(folder: Path, steps: int = 2500, seed: int = 0) -> dict:
+def make(folder: Path, steps: int = 2500, seed: int = 0) -> dict:
     """Train all three networks, write them to `folder` as a pipeline, and return what was measured.
 
     Fewer `steps` also mean fewer scenes to learn from and fewer prompts to measure.
@@ -299,7 +289,6 @@ def stable_diffusion(folder: Path, steps: int = 2500, seed: int = 0) -> dict:
     measured = {"steps": steps, "seed": seed, "train_scenes": len(tokens)}
     measured |= {"cpu_seconds": round(time.process_time() - start)}
     measured |= measure(pipe, prompts=min(200, 2 * steps), seed=seed)
-    measured["from_nothing"] = from_nothing(pipe, steps=min(330, steps), prompts=min(60, 2 * steps), seed=seed)
     write(pipe, folder, measured)
     return measured
 
@@ -310,7 +299,7 @@ def assemble(
     """The pipeline of these parts, with weights that float16 keeps, so that the stored model is the measured one."""
     for network in (vae, text, unet):
         network.eval().requires_grad_(False)
-        keep_half(network)
+        writing.keep_half(network)
     pipe = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text,
@@ -353,9 +342,9 @@ def prompts_of(count: int, *, held_out: bool, seed: int = 0) -> tuple[Scene, ...
 
 
 def measure(pipe: StableDiffusionPipeline, *, prompts: int = 200, seed: int = 0) -> dict:
-    """Shares drawn right: seen and held-out prompts, then by guidance, by steps and by scheduler on half as many."""
-    few = max(1, prompts // 2)
+    """Shares drawn right of seen and held-out prompts, and with the pipeline's defaults on half as many of each."""
     seen, held_out = prompts_of(prompts, held_out=False, seed=seed), prompts_of(prompts, held_out=True, seed=seed)
+    few = max(1, prompts // 2)
     mixed = seen[: few // 2] + held_out[: few - few // 2]
     measured = {
         "parameters": {
@@ -365,15 +354,7 @@ def measure(pipe: StableDiffusionPipeline, *, prompts: int = 200, seed: int = 0)
         "seen": share_right(pipe, seen, guidance=2, steps=20, seed=seed),
         "held_out": share_right(pipe, held_out, guidance=2, steps=20, seed=seed),
         "pipeline_defaults": share_right(pipe, mixed, guidance=7.5, steps=50, seed=seed),
-        "by_guidance": {w: share_right(pipe, mixed, guidance=w, steps=20, seed=seed) for w in (1, 1.5, 2, 3, 4, 5, 7)},
-        "by_steps": {n: share_right(pipe, mixed, guidance=2, steps=n, seed=seed) for n in (2, 4, 8, 20, 50)},
     }
-    own = pipe.scheduler
-    for kind in (EulerDiscreteScheduler, DPMSolverMultistepScheduler):
-        pipe.scheduler = kind.from_config(own.config)
-        name = "by_steps_" + kind.__name__.removesuffix("Scheduler")
-        measured[name] = {n: share_right(pipe, mixed, guidance=2, steps=n, seed=seed) for n in (2, 4, 8, 20)}
-    pipe.scheduler = own
     once = time.process_time()
     draw(pipe, [seen[0].caption], guidance=7.5, steps=50)
     measured["seconds_an_image"] = round(time.process_time() - once, 2)
@@ -385,111 +366,44 @@ def measure(pipe: StableDiffusionPipeline, *, prompts: int = 200, seed: int = 0)
     return measured
 
 
-def easy_scenes(*, held_out: bool) -> tuple[Scene, ...]:
-    """The scenes whose two things are both large: the world that a U-Net can learn in a lesson's time."""
-    return tuple(s for s in all_scenes(held_out=held_out) if s.first.size == s.second.size == "large")
-
-
-def from_nothing(pipe: StableDiffusionPipeline, *, steps: int = 330, prompts: int = 60, seed: int = 0) -> dict:
-    """How far fresh U-Nets come in a lesson's time, with the finished autoencoder and text encoder.
-
-    In the whole world; and in an easy one, where all things are large and nothing jitters: three seeds, and a control
-    whose captions belong to other pictures.
-    """
-    whole = captioned_scenes(min(6000, 64 * steps), seed=seed + 4)
-    seen, held_out = (prompts_of(prompts, held_out=which, seed=seed) for which in (False, True))
-    found = {"steps": steps, "prompts": prompts}
-    found["whole"] = _young(pipe, whole.captions, whole.images, seen, held_out, steps=steps, seed=seed)
-    learned = easy_scenes(held_out=False)
-    images, captions = render(learned, jitter=0), [scene.caption for scene in learned]
-    generator = torch.Generator().manual_seed(seed)
-    seen, held_out = (
-        tuple(scenes[i] for i in torch.randperm(len(scenes), generator=generator)[:prompts].tolist())
-        for scenes in (learned, easy_scenes(held_out=True))
-    )
-    found["easy"] = [_young(pipe, captions, images, seen, held_out, steps=steps, seed=seed + k) for k in range(3)]
-    other = [captions[i] for i in torch.randperm(len(captions), generator=generator).tolist()]
-    found["shuffled"] = _young(pipe, other, images, seen, held_out, steps=steps, seed=seed)
-    return found
-
-
-def _young(
-    pipe: StableDiffusionPipeline,
-    captions: list[str] | tuple[str, ...],
-    images: Tensor,
-    seen: tuple[Scene, ...],
-    held_out: tuple[Scene, ...],
-    *,
-    steps: int,
-    seed: int,
-) -> dict:
-    """Train a fresh U-Net on pictures with captions; its CPU seconds, and the shares of prompts that it draws right."""
-    seed_everything(seed)
-    young = new_unet()
-    tokens, empty = tokens_of(pipe.tokenizer, captions), tokens_of(pipe.tokenizer, [""])[0]
-    latents, start = latents_of(pipe.vae, images), time.process_time()
-    train_unet(young, pipe.text_encoder, tokens, latents, empty, steps=steps, seed=seed, decay=0.98)
-    found = {"cpu_seconds": round(time.process_time() - start)}
-    grown, pipe.unet = pipe.unet, young.eval()
-    for name, scenes in (("seen", seen), ("held_out", held_out)):
-        found[name] = round(share_right(pipe, scenes, guidance=2, steps=8, seed=seed), 4)
-    pipe.unet = grown
-    return found
-
-
 def write(pipe: StableDiffusionPipeline, folder: Path, measured: dict) -> None:
     """Write the pipeline in float16, the figures and the card to `folder`."""
     pipe.save_pretrained(folder, safe_serialization=True)
     for path in folder.glob("*/*.safetensors"):  # the configurations go on to say float32, as which they are loaded
-        half = {name: value.half().contiguous() for name, value in load_file(path).items()}
-        path.write_bytes(save(half, metadata={"format": "pt"}))
+        path.write_bytes(save(writing.as_half(load_file(path)), metadata={"format": "pt"}))
     for path in folder.glob("*/config.json"):
         settings = json.loads(path.read_text(encoding="utf-8"))
         settings.pop("_name_or_path", None)  # where the parts once lay
         path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    (folder / "figures.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
-    figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
-    (folder / "README.md").write_text(write_card(figures), encoding="utf-8")
+    writing.write(folder, measured, write_card(measured))
 
 
-def write_card(m: dict) -> str:
-    """The card of the weights with the figures `m`, in Markdown."""
-    sizes, young = m["parameters"], m["from_nothing"]
-
-    def row(name: str) -> str:
-        return ", ".join(f"{key}: {value:.0%}" for key, value in m[name].items())
-
-    return f"""# Tiny Stable Diffusion
-
-A complete latent diffusion model in diffusers' own classes, which draws rendered scenes of one or two coloured shapes \
-from captions such as "a small red circle above a large blue square". The folder is what \
-`StableDiffusionPipeline.from_pretrained` reads.
-
-- **Size**: {sum(sizes.values()):,} parameters: autoencoder {sizes["vae"]:,}, text encoder \
-{sizes["text_encoder"]:,}, U-Net {sizes["unet"]:,}. Pictures of 32 by 32 pixels, latents of 4 by 8 by 8, captions of \
-up to 16 tokens. Stored as float16 in safetensors, loaded as float32.
-- **Data**: {m["train_scenes"]:,} rendered scenes with captions (`tinyfrontier.data.scenes`, MIT, as the course). The \
-held-out pairs of coloured shapes are in no training picture.
-- **Training**: {m["steps"]:,} steps for the autoencoder, up to 300 contrastive steps for the text encoder, \
-{m["steps"]:,} steps of v-prediction for the U-Net with the text encoder learning at a tenth of its rate; AdamW, \
-seed {m["seed"]}; {m["cpu_seconds"]} CPU seconds on one thread.
-- **Losses**: prompts drawn right, by the rule-based reader of the pictures, {m["prompts"]} prompts each, guidance 2, \
-20 steps:
-  - seen scenes: {m["seen"]:.1%}; held-out pairs: {m["held_out"]:.1%}
-  - as the pipeline is called by default (guidance 7.5, 50 steps), both kinds: {m["pipeline_defaults"]:.1%}
-  - by guidance: {row("by_guidance")}
-  - by steps, DDIM: {row("by_steps")}
-  - by steps, Euler: {row("by_steps_EulerDiscrete")}
-  - by steps, DPM-Solver++: {row("by_steps_DPMSolverMultistep")}
-  - autoencoder alone: PSNR {m["vae_psnr"]} dB, {m["vae_read"]:.1%} of its pictures read right
-  - fresh U-Nets after {young["steps"]} steps (about {young["whole"]["cpu_seconds"]} CPU seconds) with the finished \
-text encoder, {young["prompts"]} prompts each, 8 steps of drawing: {young["whole"]["seen"]:.0%} of seen and \
-{young["whole"]["held_out"]:.0%} of held-out prompts; where all things are large and keep their places, three seeds: \
-{", ".join(f"{run['seen']:.0%}" for run in young["easy"])} of seen and \
-{", ".join(f"{run['held_out']:.0%}" for run in young["easy"])} of held-out prompts; with shuffled captions there \
-{young["shuffled"]["seen"]:.0%} and {young["shuffled"]["held_out"]:.0%}
-- **Remake**: `python -m tinyfrontier.pretrained.recipes stable_diffusion`.
-- **Meant for**: the lesson on Stable Diffusion, and as a base that is quick to load, to take apart and to fine-tune.
-- **Limits**: it knows {len(WORDS)} words, and nothing but flat shapes on grey. Strong guidance exaggerates colours \
-and outlines. It has no safety checker: nothing that it can draw needs one, which is true of no large model.
-"""
+def write_card(figures: dict) -> str:
+    """The card of the weights with these figures, in Markdown."""
+    m, sizes = figures, figures["parameters"]
+    return writing.write_card(
+        "stable_diffusion",
+        "Tiny Stable Diffusion",
+        "A complete latent diffusion model in diffusers' own classes, which draws rendered scenes of one or two "
+        'coloured shapes from captions such as "a small red circle above a large blue square". The folder is what '
+        "`StableDiffusionPipeline.from_pretrained` reads.",
+        size=f"{sum(sizes.values()):,} parameters: autoencoder {sizes['vae']:,}, text encoder "
+        f"{sizes['text_encoder']:,}, U-Net {sizes['unet']:,}. Pictures of 32 by 32 pixels, latents of 4 by 8 by 8, "
+        "captions of up to 16 tokens. Stored as float16 in safetensors, loaded as float32.",
+        data=f"{m['train_scenes']:,} rendered scenes with captions (`tinyfrontier.data.scenes`, MIT, as the course). "
+        "The held-out pairs of coloured shapes are in no training picture.",
+        training=f"{m['steps']:,} steps for the autoencoder, up to 300 contrastive steps for the text encoder, "
+        f"{m['steps']:,} steps of v-prediction for the U-Net with the text encoder learning at a tenth of its rate; "
+        f"AdamW, seed {m['seed']}; {m['cpu_seconds']} CPU seconds on one thread.",
+        losses=f"prompts drawn right, by the rule-based reader of the pictures, {m['prompts']} prompts each, guidance "
+        f"2, 20 steps:\n  - seen scenes: {m['seen']:.1%}; held-out pairs: {m['held_out']:.1%}\n"
+        "  - as the pipeline is called by default (guidance 7.5, 50 steps), both kinds: "
+        f"{m['pipeline_defaults']:.1%}\n"
+        f"  - autoencoder alone: PSNR {m['vae_psnr']} dB, {m['vae_read']:.1%} of its pictures read right\n"
+        "  - by guidance, steps and scheduler, and how far fresh U-Nets come in a lesson's time: "
+        "`lessons/16_stable_diffusion/record.json`",
+        meant_for="the lesson on Stable Diffusion, and as a base that is quick to load, to take apart and to "
+        "fine-tune.",
+        limits=f"it knows {len(WORDS)} words, and nothing but flat shapes on grey. Strong guidance exaggerates colours "
+        "and outlines. It has no safety checker: nothing that it can draw needs one, which is true of no large model.",
+    )

@@ -3,9 +3,14 @@
 from itertools import pairwise
 
 import pytest
-
-from tinyfrontier.data import programming_problems
-from tinyfrontier.data.programs import HELD_OUT_PAIRS, INPUTS, OPERATIONS, SPLITS, program_of
+from tinyfrontier.beside.lesson_10.programs import (
+    HELD_OUT_PAIRS,
+    INPUTS,
+    OPERATIONS,
+    SPLITS,
+    program_of,
+    programming_problems,
+)
 
 
 @pytest.fixture(scope="module")

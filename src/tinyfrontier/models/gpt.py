@@ -1,9 +1,7 @@
-"""A decoder (GPT-2) and an encoder (BERT) that share one attention and one block.
+"""A decoder with GPT-2's architecture; and the few parts that it shares with the encoder in `bert.py`.
 
-The decoder is GPT-2's architecture: learned positions, layer normalisation before each branch, GELU in its tanh form
-(Radford et al., 2019, "Language Models are Unsupervised Multitask Learners"). The encoder is BERT's: token types,
-layer normalisation after each branch, a head for masked words and one for the next sentence (Devlin et al., 2018,
-arXiv 1810.04805). `gpt2_state_dict` and `bert_state_dict` name the weights as the `transformers` library does.
+Learned positions, layer normalisation before each branch, GELU in its tanh form (Radford et al., 2019, "Language
+Models are Unsupervised Multitask Learners"). `gpt2_state_dict` names the weights as the `transformers` library does.
 
 Sizes in shapes: `batch` sequences of `tokens` tokens; `past` tokens stand in the cache; `width = heads * head_dim`.
 Knows nothing about text, tokenisers or training.
@@ -44,72 +42,36 @@ class GPTConfig:
     tied: bool = True
 
     def __post_init__(self) -> None:
-        _check_sizes(self)
-
-
-@dataclass(frozen=True)
-class BERTConfig:
-    """Sizes of a `BERT`; the names mean the same as in `GPTConfig`.
-
-    Attributes:
-        vocabulary: number of tokens that exist.
-        context: longest sequence, in tokens.
-        layers: number of blocks.
-        heads: attention heads a block; must divide `width`.
-        width: numbers that describe one token.
-        dropout: share of activations dropped while training.
-        token_types: kinds of segments (two in BERT: the first and the second text).
-    """
-
-    vocabulary: int
-    context: int = 128
-    layers: int = 2
-    heads: int = 4
-    width: int = 128
-    dropout: float = 0.0
-    token_types: int = 2
-
-    def __post_init__(self) -> None:
-        _check_sizes(self)
+        check_sizes(self)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (Vaswani et al., 2017, arXiv 1706.03762)."""
+    """Causal multi-head self-attention with a cache (Vaswani et al., 2017, arXiv 1706.03762)."""
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0, causal: bool = False) -> None:
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
-        self.heads, self.dropout, self.causal = heads, dropout, causal
+        self.heads, self.dropout = heads, dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None = None, past: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Mix the tokens of `x` (batch, tokens, width), which follow those in `past`.
 
-        `mask`, broadcast to (batch, heads, tokens, past + tokens), is True where a query may look; a causal layer
-        makes its own. Returns the mixture (batch, tokens, width) and the keys and values of past and present.
+        Returns the mixture (batch, tokens, width) and the keys and values of past and present.
         """
         q, k, v = self._split(x, past)
         drop = self.dropout if self.training else 0.0
-        if not self.causal:
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop)
-        elif past is None:
-            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=drop)
-        else:
-            visible = _causal_mask(q.shape[2], k.shape[2], x.device)
-            mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=drop)
+        visible = None if past is None else _causal_mask(q.shape[2], k.shape[2], x.device)
+        mixed = functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=visible, is_causal=past is None, dropout_p=drop
+        )
         return self.out(mixed.transpose(1, 2).flatten(2)), (k, v)  # (batch, tokens, width)
 
-    def maps(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def maps(self, x: Tensor) -> Tensor:
         """The attention weights alone, (batch, heads, tokens, tokens); each row sums to 1."""
         q, k, _ = self._split(x, None)
         scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5  # (batch, heads, tokens, tokens)
-        if self.causal:
-            mask = _causal_mask(q.shape[2], k.shape[2], x.device)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, float("-inf"))
-        return scores.softmax(-1)
+        return scores.masked_fill(~_causal_mask(q.shape[2], k.shape[2], x.device), float("-inf")).softmax(-1)
 
     def _split(self, x: Tensor, past: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of `x`, and keys and values of `past` and `x`, each (batch, heads, tokens, head_dim)."""
@@ -136,36 +98,25 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward, each added to its own input.
+    """Attention, then feed-forward, each reading a normalised copy and added to its own input."""
 
-    A decoder's block is causal and normalises before each branch; an encoder's sees both ways and normalises after.
-    """
-
-    def __init__(self, config: GPTConfig | BERTConfig) -> None:
+    def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.decoder = isinstance(config, GPTConfig)
-        epsilon = 1e-5 if self.decoder else 1e-12  # as in GPT-2 and in BERT
-        self.norm1 = nn.LayerNorm(config.width, eps=epsilon)
-        self.attention = Attention(config.width, config.heads, config.dropout, causal=self.decoder)
-        self.norm2 = nn.LayerNorm(config.width, eps=epsilon)
-        self.feed = FeedForward(config.width, gelu="tanh" if self.decoder else "none")
+        self.norm1 = nn.LayerNorm(config.width, eps=1e-5)
+        self.attention = Attention(config.width, config.heads, config.dropout)
+        self.norm2 = nn.LayerNorm(config.width, eps=1e-5)
+        self.feed = FeedForward(config.width, gelu="tanh")
         self.drop = nn.Dropout(config.dropout)
 
-    def forward(
-        self, x: Tensor, mask: Tensor | None = None, past: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor, past: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(batch, tokens, width) -> the same shape, and the attention's keys and values."""
-        if self.decoder:
-            mixed, present = self.attention(self.norm1(x), mask, past)
-            x = x + self.drop(mixed)
-            return x + self.drop(self.feed(self.norm2(x))), present
-        mixed, present = self.attention(x, mask, past)
-        x = self.norm1(x + self.drop(mixed))
-        return self.norm2(x + self.drop(self.feed(x))), present
+        mixed, present = self.attention(self.norm1(x), past)
+        x = x + self.drop(mixed)
+        return x + self.drop(self.feed(self.norm2(x))), present
 
-    def maps(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def maps(self, x: Tensor) -> Tensor:
         """The attention weights at input `x`, (batch, heads, tokens, tokens)."""
-        return self.attention.maps(self.norm1(x) if self.decoder else x, mask)
+        return self.attention.maps(self.norm1(x))
 
 
 class GPT(nn.Module):
@@ -184,7 +135,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, eps=1e-5)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
-        _initialise(self)
+        initialise(self)
         for block in self.blocks:
             for layer in (block.attention.out, block.feed.out):
                 nn.init.normal_(layer.weight, std=0.02 / (2 * config.layers) ** 0.5)
@@ -208,7 +159,7 @@ class GPT(nn.Module):
         x = self._embed(tokens, cache)
         new = []
         for index, block in enumerate(self.blocks):
-            x, present = block(x, past=None if cache is None else cache[index])
+            x, present = block(x, None if cache is None else cache[index])
             new.append(present)
         return self.head(self.norm(x)), tuple(new)
 
@@ -272,85 +223,9 @@ class GPT(nn.Module):
             if len(cache) != self.config.layers:
                 raise ValueError(f"cache must hold {self.config.layers} layers, got {len(cache)}")
             past = cache[0][0].shape[2]
-        _check_tokens(tokens, self.config, past)
+        check_tokens(tokens, self.config, past)
         places = torch.arange(past, past + tokens.shape[1], device=tokens.device)
         return self.drop(self.token(tokens) + self.position(places))
-
-
-class BERT(nn.Module):
-    """An encoder: each token described in the light of all the others, and the two heads that pre-train it."""
-
-    def __init__(self, config: BERTConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.token = nn.Embedding(config.vocabulary, config.width)
-        self.position = nn.Embedding(config.context, config.width)
-        self.token_type = nn.Embedding(config.token_types, config.width)
-        self.norm = nn.LayerNorm(config.width, eps=1e-12)
-        self.drop = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.pooler = nn.Linear(config.width, config.width)
-        self.next_sentence = nn.Linear(config.width, 2)
-        self.transform = nn.Linear(config.width, config.width)
-        self.transform_norm = nn.LayerNorm(config.width, eps=1e-12)
-        self.word_bias = nn.Parameter(torch.zeros(config.vocabulary))
-        _initialise(self)
-
-    def forward(self, tokens: Tensor, token_types: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Describe each token in its context.
-
-        Args:
-            tokens: integers, (batch, tokens).
-            token_types: which text each token belongs to, (batch, tokens); None means the first for all.
-            mask: True at real tokens and False at padding, (batch, tokens); None means no padding.
-
-        Returns:
-            The last layer's vectors, (batch, tokens, width).
-
-        Raises:
-            ValueError: if an argument has the wrong shape or type, or a value out of range.
-        """
-        x, visible = self._embed(tokens, token_types, mask)
-        for block in self.blocks:
-            x, _ = block(x, visible)
-        return x
-
-    def word_logits(self, hidden: Tensor) -> Tensor:
-        """Scores for the word at each place, the MLM head: (..., width) -> (..., vocabulary)."""
-        x = self.transform_norm(functional.gelu(self.transform(hidden)))
-        return functional.linear(x, self.token.weight, self.word_bias)
-
-    def pool(self, hidden: Tensor) -> Tensor:
-        """One vector for the whole sequence, from its first token: (batch, tokens, width) -> (batch, width)."""
-        return torch.tanh(self.pooler(hidden[:, 0]))
-
-    def next_sentence_logits(self, hidden: Tensor) -> Tensor:
-        """Scores for "the second text follows the first" (0) and "it does not" (1): (batch, 2)."""
-        return self.next_sentence(self.pool(hidden))
-
-    def attention_maps(self, tokens: Tensor, token_types: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Every layer's attention weights, (layers, batch, heads, tokens, tokens)."""
-        x, visible = self._embed(tokens, token_types, mask)
-        maps = []
-        for block in self.blocks:
-            maps.append(block.maps(x, visible))
-            x, _ = block(x, visible)
-        return torch.stack(maps)
-
-    def _embed(self, tokens: Tensor, token_types: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The embeddings added and normalised, (batch, tokens, width), and the mask over keys."""
-        _check_tokens(tokens, self.config)
-        for name, value in (("token_types", token_types), ("mask", mask)):
-            if value is not None and value.shape != tokens.shape:
-                raise ValueError(
-                    f"{name} must have the shape of tokens {tuple(tokens.shape)}, got {tuple(value.shape)}"
-                )
-        if token_types is None:
-            token_types = torch.zeros_like(tokens)
-        places = torch.arange(tokens.shape[1], device=tokens.device)
-        x = self.token(tokens) + self.token_type(token_types) + self.position(places)
-        visible = None if mask is None else mask.bool()[:, None, None, :]  # (batch, 1, 1, tokens)
-        return self.drop(self.norm(x)), visible
 
 
 def gpt2_state_dict(model: GPT) -> dict[str, Tensor]:
@@ -371,56 +246,18 @@ def gpt2_state_dict(model: GPT) -> dict[str, Tensor]:
         ):
             state[f"{prefix}.{name}.weight"] = layer.weight.detach().T.contiguous()
             state[f"{prefix}.{name}.bias"] = layer.bias.detach()
-    return state | _named(names) | {"lm_head.weight": model.head.weight.detach()}
+    return state | named(names) | {"lm_head.weight": model.head.weight.detach()}
 
 
-def bert_state_dict(model: BERT) -> dict[str, Tensor]:
-    """The weights under the names of `transformers.BertForPreTraining`, to `load_state_dict` there.
-
-    `BertForMaskedLM` has the same names without the pooler and the next-sentence head: load with `strict=False`.
-    """
-    names = {
-        "bert.embeddings.word_embeddings": model.token,
-        "bert.embeddings.position_embeddings": model.position,
-        "bert.embeddings.token_type_embeddings": model.token_type,
-        "bert.embeddings.LayerNorm": model.norm,
-        "bert.pooler.dense": model.pooler,
-        "cls.predictions.transform.dense": model.transform,
-        "cls.predictions.transform.LayerNorm": model.transform_norm,
-        "cls.seq_relationship": model.next_sentence,
-    }
-    state = {}
-    for index, block in enumerate(model.blocks):
-        prefix = f"bert.encoder.layer.{index}"
-        names |= {
-            f"{prefix}.attention.output.dense": block.attention.out,
-            f"{prefix}.attention.output.LayerNorm": block.norm1,
-            f"{prefix}.intermediate.dense": block.feed.into,
-            f"{prefix}.output.dense": block.feed.out,
-            f"{prefix}.output.LayerNorm": block.norm2,
-        }
-        for part in ("weight", "bias"):
-            thirds = getattr(block.attention.qkv, part).detach().chunk(3)
-            for name, third in zip(("query", "key", "value"), thirds):
-                state[f"{prefix}.attention.self.{name}.{part}"] = third
-    return (
-        state
-        | _named(names)
-        | {
-            "cls.predictions.bias": model.word_bias.detach(),
-            "cls.predictions.decoder.weight": model.token.weight.detach(),
-            "cls.predictions.decoder.bias": model.word_bias.detach(),
-        }
-    )
-
-
-def _named(layers: dict[str, nn.Module]) -> dict[str, Tensor]:
+def named(layers: dict[str, nn.Module]) -> dict[str, Tensor]:
+    """The weights of layers under other names."""
     return {
         f"{name}.{part}": value.detach() for name, layer in layers.items() for part, value in layer.named_parameters()
     }
 
 
-def _initialise(model: nn.Module) -> None:
+def initialise(model: nn.Module) -> None:
+    """Start as GPT-2 and BERT do: normal with deviation 0.02, biases at 0."""
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Embedding):
             nn.init.normal_(layer.weight, std=0.02)
@@ -433,7 +270,8 @@ def _causal_mask(queries: int, keys: int, device: torch.device) -> Tensor:
     return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
 
 
-def _check_sizes(config: GPTConfig | BERTConfig) -> None:
+def check_sizes(config: GPTConfig) -> None:
+    """Refuse sizes that cannot be, by name; an encoder's too."""
     for name in (
         "vocabulary",
         "context",
@@ -451,7 +289,8 @@ def _check_sizes(config: GPTConfig | BERTConfig) -> None:
         raise ValueError(f"dropout must be in [0, 1), got {config.dropout!r}")
 
 
-def _check_tokens(tokens: Tensor, config: GPTConfig | BERTConfig, past: int = 0) -> None:
+def check_tokens(tokens: Tensor, config: GPTConfig, past: int = 0) -> None:
+    """Refuse tokens of a wrong shape, type or value, and more of them than the context holds; an encoder's too."""
     if tokens.ndim != 2 or tokens.dtype not in (torch.int32, torch.int64) or tokens.shape[1] == 0:
         raise ValueError(f"tokens must be integers of shape (batch, tokens), got {tokens.dtype} {tuple(tokens.shape)}")
     if past + tokens.shape[1] > config.context:
