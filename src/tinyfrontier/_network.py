@@ -60,7 +60,7 @@ _guard = _Guard()
 
 
 def is_local(host: object) -> bool:
-    """Whether a host, as a socket's address names it, is this machine: loopback, its own name, no name at all, or no text.
+    """Whether a host, as a socket's address names it, is this machine: loopback, its own name, or no name at all.
 
     Addresses of sockets that leave no machine (a file's path, a number of the system's own) are not names.
     """

@@ -138,6 +138,11 @@ def test_bars_carry_their_numbers():
     assert [bool(bar.get_hatch()) for bar in ax.patches] == [False, False, True]
     assert [label.get_text() for label in ax.get_yticklabels()] == list(values)
     assert list(ax.get_lines()[0].get_xdata()) == [0.5, 0.7]
+    ax = bars({"a": [2.3, 2.4], "b": recorded([9.0])}, xlabel="bits", dots=True, log=True)
+    assert not ax.patches
+    assert [list(line.get_xdata()) for line in ax.get_lines()] == [[2.3, 2.4], [9.0]]
+    assert ax.get_lines()[1].get_markerfacecolor() == "white"
+    assert ax.get_xscale() == "log"
     with pytest.raises(ValueError, match="at least one bar"):
         bars({}, xlabel="x")
 

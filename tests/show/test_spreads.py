@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tinyfrontier.beside import Record
 from tinyfrontier.show import recorded, spread
 from tinyfrontier.show.spreads import describe
 
@@ -64,6 +65,13 @@ def test_what_is_recorded_says_so():
     assert len(record["curve"]["a"]) == 2
     assert np.mean(record["loss"]) == pytest.approx(2.45)
     assert recorded(record["loss"]) is record["loss"]
+    assert str(recorded([{"loss": 2.0}])[0]["loss"]) == "2.00 (recorded)"
+
+
+def test_a_lessons_record_keeps_its_names():
+    """What `load_record` gives is still read by attribute after it was marked."""
+    figures = Record(reward=Record(real=[1.5, 1.7], coin=[0.1]))
+    assert str(recorded(figures).reward.real) == "1.50 to 1.70 (recorded)"
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,7 @@ def bars(
     title: str = "",
     form: str | None = None,
     unit: str = "",
+    dots: bool = False,
     log: bool = False,
     levels: Mapping[str, float] | None = None,
     colours: Mapping[str, str] | None = None,
@@ -165,12 +166,13 @@ def bars(
     """One horizontal bar a name, with the number at its end; several seeds become their mean and dots.
 
     Args:
-        values: label to a number, or to one a seed. What `recorded` marks is hatched and says so.
+        values: label to a number, or to one a seed. What `recorded` marks is hatched or hollow, and says so.
         xlabel: name of the axis, with its unit.
         alt: one line that says what the picture shows; then it is shown.
         title: a line above.
         form: how the numbers are written, as for `spread`.
         unit: unit of the numbers, as for `spread`.
+        dots: dots alone instead of bars, where zero means nothing or the axis is logarithmic.
         log: whether the axis is logarithmic.
         levels: label to a value that is drawn as a dotted line, such as chance.
         colours: label to a name in `COLOURS`; the others are blue.
@@ -192,19 +194,25 @@ def bars(
     if alt:
         check_alt(alt)
     ax = _axes(ax, size or (6.4, 0.8 + 0.34 * len(values)))
+    near = {"va": "center", "size": 10, "bbox": {"fc": "white", "ec": "none", "pad": 1, "alpha": 0.8}}
     for row, (label, value) in enumerate(values.items()):
         numbers, old = as_numbers(value).reshape(-1).astype(float), isinstance(value, Recorded)
         colour = _colour(colours, label, "blue")
         fill = {"color": "white", "edgecolor": colour, "hatch": "///"} if old else {"color": colour, "alpha": 0.75}
-        ax.barh(row, numbers.mean(), height=0.7, **fill)
-        if len(numbers) > 1:
+        if dots:
+            ax.plot(numbers, [row] * len(numbers), "o", color=colour, **({"mfc": "white"} if old else {}))
+        else:
+            ax.barh(row, numbers.mean(), height=0.7, **fill)
+        if len(numbers) > 1 and not dots:
             ax.plot(numbers, [row] * len(numbers), ".", color=COLOURS["black"], ms=5)
-        end = (max(numbers.max(), 0), row)
-        ax.annotate(spread(value, form, unit), end, xytext=(6, 0), textcoords="offset points", va="center", size=10)
+        end = (numbers.max() if dots else max(numbers.max(), 0), row)
+        ax.annotate(spread(value, form, unit), end, xytext=(6, 0), textcoords="offset points", **near)
     ax.set_yticks(range(len(values)), list(values))
-    ax.invert_yaxis()
+    ax.set_ylim(len(values) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
-    ax.set(xlabel=xlabel, title=title)
+    ax.set_xlabel(xlabel)
+    if title:
+        ax.set_title(title, pad=20 if levels else 6)
     if log:
         ax.set_xscale("log")
     if xlim is not None:

@@ -16,11 +16,11 @@ import ipywidgets as widgets
 import numpy as np
 
 from .._course import current_lesson
+from .._rehearsal import rehearsing
 from ..exercises.progress import guesses, remember_guess
 from .boxes import box, strong
 from .panels import framed
 from .spreads import as_numbers, describe, spread
-from .verdicts import rehearsing
 
 CLOSE = 0.1  # a number counts as right within a tenth of the scale, unless the author says otherwise
 

@@ -33,10 +33,14 @@ def recorded(values: Any) -> Any:
     """Mark numbers as recorded: `spread`, `curves`, `bars` and `verdict` then add the word "recorded".
 
     Args:
-        values: a number, a sequence of them, or a mapping, whose values are marked one by one.
+        values: a number, a sequence of them, or a mapping (such as a `load_record(NN).figures`) or a list of mappings,
+            whose values are marked one by one.
     """
     if isinstance(values, Mapping):
-        return {key: recorded(value) for key, value in values.items()}
+        kind = type(values) if isinstance(values, dict) else dict
+        return kind({key: recorded(value) for key, value in values.items()})
+    if isinstance(values, list) and values and isinstance(values[0], Mapping):
+        return [recorded(value) for value in values]
     return values if isinstance(values, (str, bool, type(None), Recorded)) else Recorded(values)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._course import claims_of, current_lesson
+from .._rehearsal import rehearsing
 from .boxes import box, strong
 from .spreads import describe
 
@@ -82,11 +82,6 @@ def read_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """A stored record in today's form: what earlier versions called an outcome has today's name, no key is missing."""
     outcome = record["outcome"]
     return {"headline": "", "condition": "", **record, "outcome": _FORMER.get(outcome, outcome)}
-
-
-def rehearsing() -> bool:
-    """Whether this kernel only rehearses: `TINYFRONTIER_REHEARSAL` is 1, as the tests of students' copies set it."""
-    return os.environ.get("TINYFRONTIER_REHEARSAL") == "1"
 
 
 def _values(measured: Mapping[str, object], rehearsal: bool) -> dict[str, str]:
