@@ -1,6 +1,4 @@
-"""Exercises of lesson 10: the gate of the sandbox, pass@k, nearest requests. References, cases, known mistakes."""
-
-from __future__ import annotations
+"""Exercises of lesson 10: the gate of the sandbox, pass@k, nearest requests."""
 
 import ast
 import math
@@ -9,7 +7,7 @@ from fractions import Fraction
 import torch
 import torch.nn.functional as F
 
-from .engine import Case, Exercise, Mistake
+from .form import exercise
 
 RULES = {
     "nodes": set(
@@ -21,134 +19,250 @@ RULES = {
 }
 
 
-def _identifiers(node):
-    return [getattr(node, field, None) or "" for field in ("id", "name", "arg", "asname")]
+@exercise(returns="True or False", points=2)
+def is_allowed(source, rules):
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
+    kinds = {type(node).__name__ for node in nodes}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    modules = {node.name for node in nodes if isinstance(node, ast.alias)}
+    names = [getattr(node, field, None) or "" for node in nodes for field in ("id", "name", "arg", "asname")]
+    listed = kinds <= rules["nodes"] and attributes <= rules["attributes"] and modules <= rules["modules"]
+    return listed and not any("__" in name for name in names)
 
 
-def _gate(source, rules, *, nodes=True, attributes=True, modules=True, names=True, unreadable=False):
-    """The gate with some of its checks switched off."""
+@is_allowed.cases
+def _():
+    def function(line, header="def f(xs):"):
+        return f"{header}\n    {line}"
+
+    comprehension = function("return [x * 2 for x in xs if x > 0]")
+    yield "a comprehension", comprehension, RULES
+    yield "a listed method", function("ys = []\n    ys.append(1)\n    return ys"), RULES
+    yield "a listed module", "import math\n" + function("return math.sqrt(4)"), RULES
+    yield "no Python", function("return [x for x in"), RULES
+    yield "a zero byte", "xs = 1\0", RULES
+    yield "half a character, which no file can hold", "xs = '\ud800'", RULES
+    yield "nested too deeply to be read", "not " * 20_000 + "xs", RULES
+    yield "a module that is not listed", "import os\n" + function("return xs"), RULES
+    yield "the second module of a line", "import math, os\n" + function("return xs"), RULES
+    yield "a part of a listed module", "import math.inner\n" + function("return xs"), RULES
+    yield "a module that begins like a listed one", "import mathematics\n" + function("return xs"), RULES
+    yield "a module whose name is part of a listed one", "import mat\n" + function("return xs"), RULES
+    yield "a listed module under a hidden name", "import math as __m\n" + function("return xs"), RULES
+    yield "an attribute that is not listed", function("return xs.pop()"), RULES
+    yield "the second attribute", function("xs.append(1)\n    return xs.pop()"), RULES
+    yield "an attribute inside a listed one", function("return xs.pop().append"), RULES
+    yield "an attribute that begins like a listed one", function("return xs.append_all(1)"), RULES
+    yield "an attribute that is part of a listed one", function("return xs.app(1)"), RULES
+    yield "a walk to the root of all classes", function("return xs.__class__.__base__"), RULES
+    yield "a hidden name", function("return __import__(2)"), RULES
+    yield "two underscores within a name", function("return a__b"), RULES
+    yield "a hidden name as a parameter", function("return xs", "def f(xs, __y=1):"), RULES
+    yield "a hidden name as a function", function("return xs", "def __f__(xs):"), RULES
+    yield "a hidden name as a keyword", function("return sorted(xs, __key=1)"), RULES
+    yield "a keyword without a name", function("return sorted(**xs)"), RULES
+    yield "underscores in a text do no harm", function("return '__'"), RULES
+    yield "one underscore does no harm", function("return [_x for _x in xs]"), RULES
+    yield (
+        "a loop without an end is not the gate's business, its kind is",
+        function("while True:\n        xs = 1"),
+        RULES,
+    )
+    yield "a class", "class A:\n    f = 1", RULES
+    yield "a text with holes", function("return f'{xs}'"), RULES
+    yield "the second statement counts too", "x = 1\ny = x.real", RULES
+    yield "nothing", "", RULES
+    small = {"nodes": RULES["nodes"] - {"ListComp", "comprehension"}, "attributes": set(), "modules": set()}
+    yield "stricter rules", comprehension, small
+    yield "stricter, plain", "x = 1", small
+    yield "other rules: a dotted module", "import os.path", {**RULES, "modules": {"os.path"}}
+    yield "other rules: its root alone", "import os", {**RULES, "modules": {"os.path"}}
+
+
+@is_allowed.usual
+def is_allowed(source, rules):
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return unreadable
+        return False
     for node in ast.walk(tree):
-        if nodes and type(node).__name__ not in rules["nodes"]:
+        names = [getattr(node, field, None) or "" for field in ("id", "name", "arg", "asname")]
+        if type(node).__name__ not in rules["nodes"] or any("__" in name for name in names):
             return False
-        if attributes and isinstance(node, ast.Attribute) and node.attr not in rules["attributes"]:
+        if isinstance(node, ast.Attribute) and node.attr not in rules["attributes"]:
             return False
-        if modules and isinstance(node, ast.alias) and node.name not in rules["modules"]:
-            return False
-        if names and any("__" in text for text in _identifiers(node)):
+        if isinstance(node, ast.alias) and node.name not in rules["modules"]:
             return False
     return True
 
 
-def is_allowed(source, rules):
-    return _gate(source, rules)
+@is_allowed.mistake(
+    "a list of forbidden words",
+    "this looks for forbidden words in the text. A list of what is forbidden is never complete: allow by "
+    "the kinds of nodes, and refuse the rest.",
+)
+def _(source, rules):
+    if any(word in source for word in ("__", "import", "open", "eval", "exec")):
+        return False
+    try:
+        return bool(ast.parse(source))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
 
 
-def _function(line, header="def f(xs):"):
-    return f"{header}\n    {line}"
-
-
-def allowed_cases():
-    small = {"nodes": RULES["nodes"] - {"ListComp", "comprehension"}, "attributes": set(), "modules": set()}
-    sources = {
-        "a comprehension": _function("return [x * 2 for x in xs if x > 0]"),
-        "a listed method": _function("ys = []\n    ys.append(1)\n    return ys"),
-        "a listed module": "import math\n" + _function("return math.sqrt(4)"),
-        "no Python": _function("return [x for x in"),
-        "a zero byte": "xs = 1\0",
-        "a module that is not listed": "import os\n" + _function("return xs"),
-        "a listed module under a hidden name": "import math as __m\n" + _function("return xs"),
-        "an attribute that is not listed": _function("return xs.pop()"),
-        "a walk to the root of all classes": _function("return xs.__class__.__base__"),
-        "a hidden name": _function("return __import__(2)"),
-        "a hidden name as a parameter": _function("return xs", "def f(xs, __y=1):"),
-        "a hidden name as a function": _function("return xs", "def __f__(xs):"),
-        "a hidden name as a keyword": _function("return sorted(xs, __key=1)"),
-        "underscores in a text do no harm": _function("return '__'"),
-        "one underscore does no harm": _function("return [_x for _x in xs]"),
-        "a loop without an end is not the gate's business, its kind is": _function("while True:\n        xs = 1"),
-        "a class": "class A:\n    f = 1",
-        "a text with holes": _function("return f'{xs}'"),
-        "the second statement counts too": "x = 1\ny = x.real",
-        "nothing": "",
-    }
-    cases = [Case(label, (source, RULES)) for label, source in sources.items()]
-    return [
-        *cases,
-        Case("stricter rules", (sources["a comprehension"], small)),
-        Case("stricter, plain", ("x = 1", small)),
-    ]
-
-
-def _by_text(source, rules):
-    return not any(word in source for word in ("__", "import", "open", "eval", "exec")) and _gate(
-        source, rules, nodes=False, attributes=False, names=False
-    )
-
-
-def _top_only(source, rules):
+@is_allowed.mistake(
+    "the surface only",
+    "only the outermost statements are looked at. Trouble sits inside a function: walk the whole tree.",
+)
+def _(source, rules):
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError):
         return False
-    return all(
-        type(node).__name__ in rules["nodes"]
-        and all(alias.name in rules["modules"] for alias in getattr(node, "names", ()))
-        for node in body
-    )
+    modules = {alias.name for node in body for alias in getattr(node, "names", ())}
+    return {type(node).__name__ for node in body} <= rules["nodes"] and modules <= rules["modules"]
 
 
-def _raises(source, rules):
-    ast.parse(source)
-    return _gate(source, rules)
+is_allowed.slip("isinstance(node, ast.Attribute)", "False", "attributes not checked").says(
+    "attributes outside the list pass. From any object a chain of them leads to every class there is."
+)
+is_allowed.slip("isinstance(node, ast.alias)", "False", "modules not checked").says(
+    "any module may be imported. The name of what is imported stands in `ast.alias`, not in `ast.Import`."
+)
+is_allowed.slip(' or any("__" in name for name in names)', "", "hidden names not checked").says(
+    "names with two underscores pass. They stand in more than one field: a variable has an `id`, a "
+    "parameter an `arg`, a function a `name`."
+)
+is_allowed.slip('type(node).__name__ not in rules["nodes"] or ', "", "kinds not checked").says(
+    'the kind of a node is never compared with `rules["nodes"]`, so a class or a `while` passes.'
+)
+is_allowed.slip("return False\n    for", "return True\n    for", "unreadable text allowed").says(
+    "text that cannot be parsed is allowed. What you cannot read you cannot check."
+)
+is_allowed.slip("return False\n    for", "raise\n    for", "unreadable text raises").says(
+    "a candidate that is no Python stops the whole run. `ast.parse` raises; answer False instead."
+)
+is_allowed.slip(", ValueError, MemoryError, RecursionError", "", "one kind of error only").says(
+    "some texts make `ast.parse` raise something else than `SyntaxError`: characters that cannot be encoded "
+    "(`ValueError`), or nesting too deep (`MemoryError`, `RecursionError`). Never raise, whatever comes in."
+)
+is_allowed.slip(", MemoryError, RecursionError", "", "nesting raises").says(
+    "text that is nested too deeply makes `ast.parse` raise `MemoryError` or `RecursionError`. Catch these too."
+)
+is_allowed.slip("(SyntaxError, ValueError, MemoryError, RecursionError)", "ValueError", "syntax errors raise").says(
+    "`SyntaxError` is not caught, the commonest of all: most texts that are no Python raise it."
+)
+is_allowed.slip("node.name not in", 'node.name.split(".")[0] not in', "root of a dotted module").says(
+    "only the part before the first dot is compared, so that `import math.anything` passes. The whole name must be "
+    "in the list."
+)
+is_allowed.slip(
+    'node.name not in rules["modules"]',
+    'not node.name.startswith(tuple(rules["modules"]))',
+    "begins like a listed module",
+    "a module passes if its name *begins* like a listed one. It must be one of the list.",
+)
+is_allowed.slip(
+    'node.attr not in rules["attributes"]',
+    'not any(name in node.attr for name in rules["attributes"])',
+    "contains a listed attribute",
+    "an attribute passes if it *contains* a listed one, as `append_all` does. It must be one of the list.",
+)
+is_allowed.slip('"__" in name', 'name.startswith("__")', "underscores at the start only").says(
+    "only names that begin with two underscores are refused. They may stand anywhere in a name."
+)
+is_allowed.slip('("id", "name", "arg", "asname")', '("id",)', "variables only").says(
+    "only the field `id` is looked at. Functions have a `name`, parameters and keywords an `arg`, imports an `asname`."
+)
+is_allowed.slip(
+    "return False\n    for",
+    'return False\n    if "__" in source:\n        return False\n    for',
+    "underscores in the text",
+).says("two underscores anywhere in the source are refused, also inside a text constant. Only names count.")
 
 
+@exercise(returns="number between 0 and 1", tolerance=1e-9, points=2)
 def pass_at_k(n, c, k):
     return float(1 - Fraction(math.comb(n - c, k), math.comb(n, k)))
 
 
-def pass_cases():
-    return [
-        Case("the worked example", (4, 1, 2)),
-        Case("one of three right, one draw", (3, 1, 1)),
-        Case("none right", (20, 0, 10)),
-        Case("all right", (20, 20, 1)),
-        Case("fewer wrong ones than draws", (10, 8, 3)),
-        Case("exactly as many wrong ones as draws", (10, 7, 3)),
-        Case("all are drawn", (5, 1, 5)),
-        Case("200 written, 13 right, 10 draws", (200, 13, 10)),
-        Case("so many that factorials overflow", (5000, 3, 1000)),
-        Case("one written, and it is right", (1, 1, 1)),
-    ]
+@pass_at_k.cases
+def _():
+    yield "the worked example", 4, 1, 2
+    yield "one of three right, one draw", 3, 1, 1
+    yield "none right", 20, 0, 10
+    yield "all right", 20, 20, 1
+    yield "fewer wrong ones than draws", 10, 8, 3
+    yield "exactly as many wrong ones as draws", 10, 7, 3
+    yield "one wrong one more than draws", 10, 6, 3
+    yield "all are drawn", 5, 1, 5
+    yield "all are drawn, none is right", 5, 0, 5
+    yield "200 written, 13 right, 10 draws", 200, 13, 10
+    yield "so many that factorials overflow", 5000, 3, 1000
+    yield "one written, and it is right", 1, 1, 1
+    yield "one written, and it is wrong", 1, 0, 1
 
 
-def _with_replacement(n, c, k):
-    return 1 - (1 - c / n) ** k
+@pass_at_k.usual
+def pass_at_k(n, c, k):
+    all_wrong = 1.0
+    for drawn in range(k):
+        all_wrong *= (n - c - drawn) / (n - drawn)  # 0 once no wrong one is left, and 0 it stays
+    return 1.0 - all_wrong
 
 
-def _share(n, c, k):
-    return c / n
+pass_at_k.slip("(n - c - drawn) / (n - drawn)", "(n - c) / n", "drawn with replacement").says(
+    "this draws the same program several times. Without putting back, each wrong one drawn leaves fewer "
+    "wrong ones behind; your estimate is too low."
+)
+pass_at_k.slip("range(k)", "range(1)", "k ignored").says(
+    "this is the share of right programs, pass@1. More draws must help."
+)
+pass_at_k.slip("1.0 - all_wrong", "min(1.0, k * c / n)", "shares added up").says(
+    "k times the share counts a draw with two right programs twice. Ask for the opposite event."
+)
+pass_at_k.slip("1.0 - all_wrong", "math.comb(c, k) / math.comb(n, k)", "all right").says(
+    "this is the chance that all k are right. One right one is enough."
+)
+pass_at_k.slip("1.0 - all_wrong", "all_wrong", "the opposite").says(
+    "this is the chance that every draw is wrong. You are one step away."
+)
+pass_at_k.slip("1.0 - all_wrong", "float(c > 0)", "any right").says(
+    "this asks whether any of all n is right, but only k of them are drawn."
+)
+pass_at_k.slip("range(k)", "range(k - 1)", "one draw too few").says(
+    "one draw is missing: the k draws take 0, 1, …, k - 1 programs away before them."
+)
+pass_at_k.slip("range(k)", "range(k + 1)", "one draw too many").says(
+    "one draw too many: the k draws take 0, 1, …, k - 1 programs away before them."
+)
+pass_at_k.slip("range(k)", "range(1, k + 1)", "drawn before the first").says(
+    "a program is gone before the first draw. At the first, all n are there, n - c of them wrong."
+)
+pass_at_k.slip("(n - drawn)", "n", "the pool does not shrink").says(
+    "the wrong programs get fewer with each draw, but so do all of them: the denominator shrinks too."
+)
+pass_at_k.slip("n - c - drawn", "n - c", "the wrong ones do not shrink").says(
+    "all programs get fewer with each draw, but the wrong ones do not. A wrong one that is drawn is gone."
+)
+pass_at_k.slip("1.0 - all_wrong", "c * math.comb(n - c, k - 1) / math.comb(n, k)", "exactly one right").says(
+    "this is the chance of exactly one right program among the k. Two or more will do as well."
+)
 
 
-def _times_k(n, c, k):
-    return min(1.0, k * c / n)
-
-
-def _all_right(n, c, k):
-    return math.comb(c, k) / math.comb(n, k)
-
-
-def _miss(n, c, k):
-    return math.comb(n - c, k) / math.comb(n, k)
-
-
-def _any_right(n, c, k):
-    return float(c > 0)
-
-
+@exercise(
+    returns="integer tensor (queries, k)",
+    points=1,
+    # on a CPU the library's sort is stable whether asked to be or not
+    equivalent_mutants=(
+        "scores.argsort(descending=True, stable=True) -> scores.argsort(descending=True) in "
+        "return scores.argsort(descending=True, stable=True)[:, :k]",
+        "True -> False in return scores.argsort(descending=True, stable=True)[:, :k]",
+    ),
+)
 def nearest(queries, requests, k):
     sizes = queries.norm(dim=1)[:, None] * requests.norm(dim=1)[None, :]  # (queries, requests)
     cosines = torch.where(sizes > 0, queries @ requests.T / sizes, 0.0)
@@ -156,167 +270,74 @@ def nearest(queries, requests, k):
     return torch.sort(-cosines.round(decimals=6), dim=1, stable=True).indices[:, :k]
 
 
-def nearest_cases():
+@nearest.cases
+def _():
     generator = torch.Generator().manual_seed(10)
 
     def draw(rows, columns):
         return torch.randint(0, 4, (rows, columns), generator=generator).float()
 
-    worked = torch.tensor([[1.0, 1, 0]]), torch.tensor([[0.0, 0, 1], [2, 2, 0], [1, 0, 0]])
-    twins = torch.tensor([[1.0, 2, 0, 1]]), torch.tensor([[0.0, 1, 1, 0], [1, 2, 0, 1], [2, 0, 0, 0], [2, 4, 0, 2]])
-    return [
-        Case("the worked example", (*worked, 2)),
-        Case("equally near: the earlier first", (*twins, 3)),
-        Case("long requests must not win by length", (draw(3, 9), draw(12, 9) * torch.tensor([[1.0], [7.0]] * 6), 4)),
-        Case("a query without a known word", (torch.zeros(1, 5), draw(6, 5), 3)),
-        Case("a request without a known word", (draw(2, 4), torch.cat([torch.zeros(1, 4), draw(4, 4)]), 5)),
-        Case("one query, one request", (draw(1, 3) + 1, draw(1, 3), 1)),
-        Case("more queries than requests", (draw(7, 11), draw(3, 11), 2)),
-    ]
+    def few_words(rows, columns=24):
+        """Counts of 1 at 1, 4 or 16 places: lengths 1, 2, 4, so that all cosines are exact and many are equal."""
+        places = torch.rand(rows, columns, generator=generator).argsort(dim=1).argsort(dim=1)
+        return (places < 4 ** torch.randint(0, 3, (rows, 1), generator=generator)).float()
+
+    yield "the worked example", torch.tensor([[1.0, 1, 0]]), torch.tensor([[0.0, 0, 1], [2, 2, 0], [1, 0, 0]]), 2
+    twins = torch.tensor([[0.0, 1, 1, 0], [1, 2, 0, 1], [2, 0, 0, 0], [2, 4, 0, 2]])
+    yield "equally near: the earlier first", torch.tensor([[1.0, 2, 0, 1]]), twins, 3
+    yield "long requests must not win by length", draw(3, 9), draw(12, 9) * torch.tensor([[1.0], [7.0]] * 6), 4
+    yield "a query without a known word", torch.zeros(1, 5), draw(6, 5), 3
+    yield "a request without a known word", draw(2, 4), torch.cat([torch.zeros(1, 4), draw(4, 4)]), 5
+    yield "one query, one request", draw(1, 3) + 1, draw(1, 3), 1
+    yield "more queries than requests", draw(7, 11), draw(3, 11), 2
+    yield "700 requests, many equally near", few_words(5), few_words(700), 60
+    yield "700 requests, a query without a known word", torch.zeros(1, 24), few_words(700), 700
 
 
-def _top(scores, k):
-    return scores.argsort(dim=1, descending=True, stable=True)[:, :k]
+@nearest.usual
+def nearest(queries, requests, k):
+    scores = queries @ F.normalize(requests).T  # (queries, requests); a query's own length changes no order
+    return scores.argsort(descending=True, stable=True)[:, :k]
 
 
-def _dot(queries, requests, k):
-    return _top(queries @ requests.T, k)
-
-
-def _farthest(queries, requests, k):
-    return _top(-F.normalize(queries) @ F.normalize(requests).T, k)
-
-
-def _turned(queries, requests, k):
-    return _top((F.normalize(requests) @ F.normalize(queries).T), k)
-
-
-def _euclid(queries, requests, k):
-    return _top(-((queries[:, None] - requests[None]) ** 2).sum(-1), k)
-
-
-def _values(queries, requests, k):
-    return (F.normalize(queries) @ F.normalize(requests).T).topk(min(k, len(requests))).values
-
-
-def _over_words(queries, requests, k):
-    return _top(F.normalize(queries, dim=0) @ F.normalize(requests, dim=0).T, k)
-
-
-EXERCISES = (
-    Exercise(
-        name="is_allowed",
-        reference=is_allowed,
-        cases=allowed_cases,
-        returns="True or False",
-        points=2,
-        mistakes=(
-            Mistake(
-                "a list of forbidden words",
-                _by_text,
-                "this looks for forbidden words in the text. A list of what is forbidden is never complete: allow by "
-                "the kinds of nodes, and refuse the rest.",
-            ),
-            Mistake(
-                "the surface only",
-                _top_only,
-                "only the outermost statements are looked at. Trouble sits inside a function: walk the whole tree.",
-            ),
-            Mistake(
-                "attributes not checked",
-                lambda source, rules: _gate(source, rules, attributes=False),
-                "attributes outside the list pass. From any object a chain of them leads to every class there is.",
-            ),
-            Mistake(
-                "modules not checked",
-                lambda source, rules: _gate(source, rules, modules=False),
-                "any module may be imported. The name of what is imported stands in `ast.alias`, not in `ast.Import`.",
-            ),
-            Mistake(
-                "hidden names not checked",
-                lambda source, rules: _gate(source, rules, names=False),
-                "names with two underscores pass. They stand in more than one field: a variable has an `id`, a "
-                "parameter an `arg`, a function a `name`.",
-            ),
-            Mistake(
-                "kinds not checked",
-                lambda source, rules: _gate(source, rules, nodes=False),
-                'the kind of a node is never compared with `rules["nodes"]`, so a class or a `while` passes.',
-            ),
-            Mistake(
-                "unreadable text allowed",
-                lambda source, rules: _gate(source, rules, unreadable=True),
-                "text that cannot be parsed is allowed. What you cannot read you cannot check.",
-            ),
-            Mistake(
-                "unreadable text raises",
-                _raises,
-                "a candidate that is no Python stops the whole run. `ast.parse` raises; answer False instead.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="pass_at_k",
-        reference=pass_at_k,
-        cases=pass_cases,
-        returns="number between 0 and 1",
-        tolerance=1e-9,
-        points=2,
-        mistakes=(
-            Mistake(
-                "drawn with replacement",
-                _with_replacement,
-                "this draws the same program several times. Without putting back, each wrong one drawn leaves fewer "
-                "wrong ones behind; your estimate is too low.",
-            ),
-            Mistake("k ignored", _share, "this is the share of right programs, pass@1. More draws must help."),
-            Mistake(
-                "shares added up",
-                _times_k,
-                "k times the share counts a draw with two right programs twice. Ask for the opposite event.",
-            ),
-            Mistake("all right", _all_right, "this is the chance that all k are right. One right one is enough."),
-            Mistake("the opposite", _miss, "this is the chance that every draw is wrong. You are one step away."),
-            Mistake("any right", _any_right, "this asks whether any of all n is right, but only k of them are drawn."),
-        ),
-    ),
-    Exercise(
-        name="nearest",
-        reference=nearest,
-        cases=nearest_cases,
-        returns="integer tensor (queries, k)",
-        # on a CPU the library's sort is stable whether asked to be or not
-        equivalent_mutants=(
-            "scores.argsort(descending=True, stable=True) -> scores.argsort(descending=True) in "
-            "return scores.argsort(descending=True, stable=True)[:, :k]",
-            "True -> False in return scores.argsort(descending=True, stable=True)[:, :k]",
-        ),
-        points=1,
-        mistakes=(
-            Mistake(
-                "not normalised",
-                _dot,
-                "long requests win because they have more words to share. Divide by the lengths of both vectors.",
-            ),
-            Mistake("the farthest", _farthest, "these are the least similar requests. Sort the other way."),
-            Mistake(
-                "requests and queries swapped",
-                _turned,
-                "each row should belong to a query and hold numbers of requests; yours is the other way round.",
-            ),
-            Mistake(
-                "Euclidean distance",
-                _euclid,
-                "this is the distance between counts, which grows with the length of a request. Wanted: the angle.",
-            ),
-            Mistake(
-                "similarities returned", _values, "these are the similarities. Return which requests they belong to."
-            ),
-            Mistake(
-                "normalised over requests",
-                _over_words,
-                "each word's column was scaled to length 1. Scale each request's row instead.",
-            ),
-        ),
-    ),
+nearest.slip("F.normalize(requests)", "requests", "not normalised").says(
+    "long requests win because they have more words to share. Divide by the lengths of both vectors."
 )
+nearest.slip("scores = ", "scores = -", "the farthest", "these are the least similar requests. Sort the other way.")
+nearest.slip(
+    "queries @ F.normalize(requests).T",
+    "F.normalize(requests) @ F.normalize(queries).T",
+    "requests and queries swapped",
+    "each row should belong to a query and hold numbers of requests; yours is the other way round.",
+)
+nearest.slip(
+    "queries @ F.normalize(requests).T", "-((queries[:, None] - requests) ** 2).sum(-1)", "Euclidean distance"
+).says("this is the distance between counts, which grows with the length of a request. Wanted: the angle.")
+
+
+@nearest.mistake("similarities returned", "these are the similarities. Return which requests they belong to.")
+def _(queries, requests, k):
+    cosines = F.normalize(queries) @ F.normalize(requests).T
+    return cosines.sort(dim=1, descending=True).values[:, :k]
+
+
+nearest.slip(
+    "queries @ F.normalize(requests).T",
+    "F.normalize(queries, dim=0) @ F.normalize(requests, dim=0).T",
+    "normalised over requests",
+    "each word's column was scaled to length 1. Scale each request's row instead.",
+)
+nearest.slip(".argsort(descending=True, stable=True)[:, :k]", ".topk(k).indices", "an unstable sort").says(
+    "right where no two requests are equally near. `topk`, and a sort that is not stable, put equals in any order; "
+    "the earlier row should come first."
+)
+nearest.slip(".argsort(descending=True, stable=True)", ".argsort(stable=True).flip(1)", "the later first").says(
+    "of two that are equally near the later comes first. Turning a sorted row round turns equals round as well."
+)
+nearest.slip("F.normalize(requests)", "(requests / requests.norm(dim=1, keepdim=True))", "zero by zero").says(
+    "a request without a known word has length 0, and 0 / 0 is nan, which sorts first. Its cosine counts as 0."
+)
+nearest.slip(
+    "[:, :k]", "[:k]", "the first k queries", "cut after k columns, not after k rows: every query gets an answer."
+)
+nearest.slip("[:, :k]", "", "never cut", "all requests come back, sorted. Only the first k of each row are asked for.")
