@@ -112,14 +112,15 @@ def test_the_panel_is_still_and_proved(built):
 
 
 def test_verdicts_flow_into_the_ledger(built):
-    """The record in the solution's output becomes a line of both ledgers."""
+    """The record in the solution's output becomes a line of the ledger, and of the README's findings and its tally."""
     record = maps.verdicts(built)
     assert record[0]["claim"] == "A toy claim."
     assert record[0]["measured"] == [["width", "2"], ["share", "0.988"]]
-    for page in ("README.md", "lessons/README.md"):
-        assert "| A toy claim. | L1.1 | width: **2**; share: **0.988** | **holds** | 01 |" in (built / page).read_text(
-            encoding="utf-8"
-        )
+    line = "| A toy claim. | L1.1 | width: **2**; share: **0.988** | **holds** | 01 |"
+    assert line in (built / "lessons" / "README.md").read_text(encoding="utf-8")
+    readme = (built / "README.md").read_text(encoding="utf-8")
+    assert "- 01 [Self-attention from scratch](notebooks/01_self_attention.ipynb). A toy claim: holds." in readme
+    assert "**1 claims measured: 1 holds, 0 hold under a stated condition" in readme
 
 
 def test_the_signature_sheet_knows_its_sources(built):
@@ -143,7 +144,7 @@ def test_the_signature_sheet_knows_its_sources(built):
             "SECRET = 42",
             "solutions/00_start_here.ipynb does not follow",
         ),
-        ("lessons/01_self_attention.md", "minutes: 5", "minutes: 6", "lessons/README.md does not follow"),
+        ("lessons/01_self_attention.md", "minutes: 1", "minutes: 6", "lessons/01_self_attention.md: `minutes` is 6"),
         (
             "notebooks/00_start_here.ipynb",
             "Words between.",
@@ -156,7 +157,7 @@ def test_the_signature_sheet_knows_its_sources(built):
             "SECRET = 43",
             "solutions/00_start_here.ipynb does not",
         ),
-        ("README.md", "A toy claim.", "A bold claim.", "README.md: a generated region does not follow"),
+        ("README.md", "A toy claim:", "A bold claim:", "README.md: a generated region does not follow"),
         ("lessons/README.md", "planned", "plannned", "lessons/README.md does not follow"),
     ],
 )

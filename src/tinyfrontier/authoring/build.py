@@ -31,6 +31,7 @@ from .kernels import Cost, execute
 from .lessons import ROOT, Lesson, LessonError, find_lessons, lesson_path, read_lesson
 from .notebooks import MEASURED, freeze, is_executed, skeleton, to_notebook, to_text
 
+MINUTES_LINE = re.compile(r"^minutes: .*$", re.M)
 BUDGET_LINE = re.compile(r"^budget: \{.*\}$", re.M)
 
 
@@ -58,6 +59,15 @@ def write_budget(path: Path, cost: Cost, *, forced: bool = False) -> None:
     if not number:
         raise LessonError(f"{path}:1: front matter lacks the line `budget: {{reference_seconds: 0, peak_mib: 0}}`")
     path.write_text(text, encoding="utf-8")
+
+
+def write_minutes(lesson: Lesson, root: Path = ROOT) -> Lesson:
+    """Write the computed minutes into the front matter where they differ; returns the lesson as it then stands."""
+    if lesson.front["minutes"] == lesson.minutes():
+        return lesson
+    text = lesson.path.read_text(encoding="utf-8")
+    lesson.path.write_text(MINUTES_LINE.sub(f"minutes: {lesson.minutes()}", text, count=1), encoding="utf-8")
+    return read_lesson(lesson.path, root)
 
 
 def over_budget(cost: Cost) -> list[str]:
@@ -109,6 +119,8 @@ def changed_lessons(root: Path = ROOT) -> list[int]:
 def stale(lesson: Lesson, root: Path = ROOT) -> list[str]:
     """What is stale about a lesson's two notebooks, one sentence each; empty if they are fresh."""
     found = []
+    if lesson.front["minutes"] != lesson.minutes():
+        found.append(f"lessons/{lesson.path.name}: `minutes` is {lesson.front['minutes']}, computed {lesson.minutes()}")
     student = student_path(lesson, root)
     if not student.exists():
         found.append(f"notebooks/{student.name} is missing")
@@ -181,6 +193,7 @@ def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> s
     """
     for folder in ("notebooks", "solutions"):
         (root / folder).mkdir(exist_ok=True)
+    lesson = write_minutes(lesson, root)
     student = student_path(lesson, root)
     text = to_text(to_notebook(lesson, solution=False))
     if not student.exists() or student.read_text(encoding="utf-8") != text:

@@ -56,6 +56,16 @@ class Lesson:
         """The name that source and notebooks share, such as `06_mixture_of_experts`."""
         return self.path.stem
 
+    def minutes(self) -> int:
+        """Minutes that the lesson takes: words / 150, lines of code / 20, and what its exercises say of themselves."""
+        prose = "\n\n".join(cell.source for cell in self.cells if cell.kind == "markdown")
+        plain = re.sub(r"\$\$.*?\$\$|```.*?```|<[^>]+>|https?://\S+", " ", prose, flags=re.S)
+        words = len(re.findall(r"[A-Za-z\u4e00-\u9fff]+(?:['-][A-Za-z]+)*", plain))
+        code = [line for cell in self.cells if cell.kind == "code" for line in cell.source.split("\n")]
+        lines = sum(bool(line.strip()) and line.strip() not in (BEGIN, END) for line in code)
+        exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
+        return round(words / 150 + lines / 20 + exercises)
+
     def tagged(self, tag: str) -> list[Cell]:
         """The cells that carry a tag."""
         return [cell for cell in self.cells if tag in cell.tags]

@@ -66,6 +66,57 @@ def tally(root: Path = ROOT) -> dict[str, int]:
     return {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
 
 
+def tally_sentence(root: Path = ROOT) -> str:
+    """The ledger in one sentence: so many claims, and how many hold, hold if, do not hold, cannot be checked."""
+    counts = tally(root)
+    words = ", ".join(
+        f"{number} {outcome if number != 1 else _SINGULAR.get(outcome, outcome)}"
+        for outcome, number in zip(_PLURAL, counts.values(), strict=True)
+    )
+    return (
+        f"**{sum(counts.values())} claims measured: {words}.** "
+        "The [ledger](lessons/README.md#claims-ledger) has the numbers behind each."
+    )
+
+
+_PLURAL = ("hold", "hold under a stated condition", "do not hold", "cannot be checked by measuring")
+_SINGULAR = {
+    "hold": "holds",
+    "hold under a stated condition": "holds under a stated condition",
+    "do not hold": "does not hold",
+}
+
+
+def findings_markdown(root: Path = ROOT, notebooks: str = "notebooks/") -> str:
+    """A line a finished lesson with its finding, and what is to come, part by part."""
+    done = {lesson.number: lesson for lesson in finished(root)}
+    found: dict[int, dict] = {}
+    for record in verdicts(root):
+        if record["headline"] or not found.get(record["lesson"], {}).get("headline"):
+            found[record["lesson"]] = record  # the last of several, as it closes the lesson
+    course = curriculum(root)
+    lines = []
+    for part, title in course["parts"].items():
+        rows = [row for row in course["lessons"] if row["part"] == part]
+        planned = [row["number"] for row in rows if row["number"] not in done]
+        to_come = f" To come: {planned[0]} to {planned[-1]}." if planned else ""
+        lines += ["", f"**Part {part} · {title}.**{to_come}"]
+        for row in rows:
+            if row["number"] in done:
+                link = _source_link(done[row["number"]], notebooks)
+                lines.append(f"- {row['number']:02d} {link}. {_finding(found, row)}")
+    return "\n".join(lines).strip()
+
+
+def _finding(found: dict[int, dict], row: dict) -> str:
+    record = found.get(row["number"])
+    if record is None:
+        return ""
+    return record["headline"] or f"{record['claim'].rstrip('.')}: {record['outcome'].removesuffix(' if')}" + (
+        ", with a condition." if record["outcome"].endswith(" if") else "."
+    )
+
+
 def signature_pictures(root: Path = ROOT) -> list[tuple[Lesson, bytes, str]]:
     """The signature pictures of the finished flagship lessons: the lesson, PNG bytes, text alternative."""
     found = []
@@ -210,11 +261,11 @@ def fill_regions(text: str, root: Path = ROOT) -> str:
     Raises:
         ValueError: if a region's marker is missing.
     """
-    alts = "; ".join(alt.rstrip(".") for _, _, alt in signature_pictures(root))
+    alts = "; ".join(alt.split(". ")[0].split(";")[0].rstrip(".") for _, _, alt in signature_pictures(root))
     regions = {
         "signatures": f"![{alts}]({SIGNATURES})",
-        "course map": course_map_markdown(root),
-        "claims ledger": ledger_markdown(root),
+        "lessons": findings_markdown(root),
+        "tally": tally_sentence(root),
     }
     for name, content in regions.items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
