@@ -151,6 +151,7 @@ def test_changing_an_input_is_reported():
     """A function that changes its argument in place is told so, though its result is right."""
     result = run_check(TOY, lambda values: values.mul_(2))
     assert result.status == "changed its inputs"
+    assert result.mistake == "changes its inputs"
     assert not result.passed
 
 

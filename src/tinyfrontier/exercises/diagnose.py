@@ -93,7 +93,8 @@ def _close(left: Any, right: Any, tolerance: float) -> bool:
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_close(left[key], right[key], tolerance) for key in left)
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right or math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance) or left != left != right
+        nothing = math.isnan(left) and math.isnan(right)
+        return left == right or math.isclose(left, right, rel_tol=tolerance, abs_tol=tolerance) or nothing
     return type(left) is type(right) and left == right
 
 

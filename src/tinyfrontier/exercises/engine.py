@@ -119,6 +119,22 @@ def _agrees(yours: Any, theirs: Any, tolerance: float) -> bool:
         return False
 
 
+IN_PLACE = Diagnosis(
+    "changes its inputs",
+    "an operation ending in `_`, `+=` and its kin, `sort()`, or an assignment to a part of the argument writes into "
+    "what the caller still holds. Make a new tensor or list.",
+)
+
+
+def _in_place(bench: Bench, function: Callable, limit: float) -> bool:
+    """Whether a function changes its arguments on any case."""
+    for index, case in enumerate(bench.cases):
+        outcome = call(function, bench.fresh(index), limit, quiet=True)
+        if not same_input((case.args, case.kwargs), (outcome.args, outcome.kwargs)):
+            return True
+    return False
+
+
 def _known(bench: Bench, outputs: list[Any], limit: float) -> Iterator[Mistake]:
     """The known mistakes whose outputs equal the student's on every case that the student's function finished."""
     for mistake in bench.exercise.mistakes:
@@ -274,9 +290,12 @@ def _run_check(bench: Bench, function: Callable, time_limit: float, explain: boo
         return _deeper_result(bench, deeper, outputs if explain else [], time_limit)
     if not explain:
         return problem
-    found: Mistake | Diagnosis | None = next(_known(bench, outputs, time_limit), None)
-    if found is None and problem.status != "changed its inputs":
-        found = _general(bench, function, outputs, wrong)
+    found: Mistake | Diagnosis | None
+    if problem.status == "changed its inputs":
+        known = _known(bench, outputs, time_limit)
+        found = next((mistake for mistake in known if _in_place(bench, mistake.function, time_limit)), IN_PLACE)
+    else:
+        found = next(_known(bench, outputs, time_limit), None) or _general(bench, function, outputs, wrong)
     right = total - len(wrong)
     headline = problem.headline
     if right and problem.status in ("wrong", "raised"):
