@@ -167,14 +167,8 @@ bootstrap_losses.slip("losses - fitted)", "fitted - losses)", "sign turned").say
 bootstrap_losses.slip("len(losses) / (len(losses) - n", "len(losses) / (len(losses) - 1 - n", "one point less").says(
     "the residuals are scaled too much: n points less p fitted numbers leave n - p, not one less."
 )
-bootstrap_losses.slip("- n_parameters)", "- 1)", "one fitted number").says(
-    "the residuals are scaled as if one number had been fitted. `n_parameters` says how many were."
-)
 bootstrap_losses.slip("fitted + residuals[picks]", "residuals[picks]", "residuals alone").says(
     "these are the drawn residuals alone. Add them to the curve."
-)
-bootstrap_losses.slip("fitted + residuals[picks]", "fitted[:, None] + residuals[picks].T", "points before draws").says(
-    "the axes are the other way round: one row for each draw, one column for each point."
 )
 
 
@@ -341,9 +335,6 @@ compute_optimal.slip(
 ).says("the factor knows the law, the power of the budget does not: it is one half only if a and b are equal.")
 compute_optimal.slip("size, budget / 6 / size", "size, (budget / 6) ** (a / (a + b)) * G", "the factor twice").says(
     "N is right. The factor that makes N larger makes D smaller: 6 N D must be the budget."
-)
-compute_optimal.slip("size, budget / 6 / size", "size, budget / size", "6 forgotten in D").says(
-    "N is right, D is six times too large: 6 N D must be the budget."
 )
 
 

@@ -255,9 +255,6 @@ load_balancing_loss.slip("logits.shape[1]", "int(experts.max()) + 1", "experts c
 load_balancing_loss.slip(
     "experts.reshape(-1)", "logits.topk(experts.shape[1]).indices.reshape(-1)", "choices made anew"
 ).says("the choices are made anew from the logits. Count those that `experts` holds, whoever made them.")
-load_balancing_loss.slip("mean(dim=0)", "sum(dim=0)", "probabilities summed over tokens").says(
-    "the loss grows with the number of tokens: the probabilities are averaged over them, not added up."
-)
 
 
 @exercise(returns="a bool tensor (tokens, k)", points=3)

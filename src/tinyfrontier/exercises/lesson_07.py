@@ -84,9 +84,6 @@ ring_all_reduce.slip("step < ranks - 1", "step < ranks", "one sum too many").say
 ring_all_reduce.slip("step < ranks - 1", "step < ranks - 2", "one sum too few").says(
     "the last step of the first half overwrites already, so a rank's part is lost from the sum."
 )
-ring_all_reduce.slip("torch.stack(states)", "torch.stack(states[1:] or states)", "the first state is missing").says(
-    "the states begin after the first step. The first one is `parts` itself."
-)
 ring_all_reduce.slip("(rank - step - 2)", "(-step - 2)", "the same chunk everywhere").says(
     "all ranks take the same chunk in a step. Each takes another one, so that all of them work at once."
 )
@@ -249,9 +246,6 @@ gpipe.slip("stages + micro - 1, dtype", "stages + micro, dtype", "ticks between 
 gpipe.slip("-half.flip(1)", "-(half - half.sign()).flip(1)", "backward counted from zero").says(
     "the forward half counts micro-batches from 1, the backward half from 0."
 )
-gpipe.slip(
-    "dim=1)", "dim=1).T", "ticks before stages", "the table lies on its side: a row for each stage, a column a tick."
-)
 gpipe.slip("[half, -half.flip(1)], dim=1", "[half, -half.flip(1)[:, 1:]], dim=1", "one tick for both").says(
     "the table is a tick short: the last forward and the first backward pass take a tick each."
 )
@@ -309,9 +303,6 @@ state_bytes.slip("stage >= first", "stage > first", "one stage late").says(
 )
 state_bytes.slip("-(-parameters // ranks)", "parameters // ranks + 1", "always one more").says(
     "one place more is held even where the parameters divide evenly. Round up only if something is left over."
-)
-state_bytes.slip(
-    "-(-parameters // ranks)", "parameters", "nothing sharded", "no stage shards anything: where is the share?"
 )
 state_bytes.slip("(3, 2, 1)", "(0, 0, 0)", "everything sharded").says(
     "all three kinds are sharded at every stage. Look up from which stage on each of them is."
