@@ -167,6 +167,9 @@ bootstrap_losses.slip("losses - fitted)", "fitted - losses)", "sign turned").say
 bootstrap_losses.slip("len(losses) / (len(losses) - n", "len(losses) / (len(losses) - 1 - n", "one point less").says(
     "the residuals are scaled too much: n points less p fitted numbers leave n - p, not one less."
 )
+bootstrap_losses.slip("(len(losses) - n_parameters)", "n_parameters", "divided by the fitted numbers").says(
+    "the factor is the root of n / p. What the fit leaves free are n - p numbers."
+)
 bootstrap_losses.slip("fitted + residuals[picks]", "residuals[picks]", "residuals alone").says(
     "these are the drawn residuals alone. Add them to the curve."
 )

@@ -275,7 +275,7 @@ merge.slip("len(a)", "len(b)", "divided by the height").says(
 )
 merge.slip(
     "return weight + alpha / len(a) * (b @ a)",
-    "return weight.add_(alpha / len(a) * (b @ a))",
+    "merged = weight + alpha / len(a) * (b @ a)\n    weight.data.copy_(merged)\n    return merged",
     "weight changed in place",
 ).says("the frozen weight itself is changed. Who calls twice merges twice: return a new matrix.")
 
