@@ -137,6 +137,15 @@ def test_a_cut_is_the_nearest_matrix_of_its_rank(lesson, rank):
     assert lesson.rank_for_energy(part, 0.9999) <= rank
 
 
+def test_all_of_the_energy_needs_no_more_ranks_than_there_are(lesson):
+    """At a share of 1 rounding asks for no rank beyond those that a matrix has, in 200 draws."""
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        out, into, rank = (int(torch.randint(1, 40, (), generator=generator)) for _ in range(3))
+        update = torch.randn(out, rank, generator=generator) @ torch.randn(rank, into, generator=generator)
+        assert lesson.rank_for_energy(update, 1.0) <= min(out, into, rank)
+
+
 def test_the_control_has_rank_and_norm(lesson):
     """The random update has the wanted rank and the norm of the real one, and is not the real one."""
     update = torch.randn(20, 30, dtype=torch.double)
