@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tinyfrontier.authoring import doctor
+from tinyfrontier.authoring import calibration, doctor
 from tinyfrontier.show import machine
 from tinyfrontier.show.machine import Check
 
@@ -15,11 +15,15 @@ def test_the_full_check_holds_each_line_once(monkeypatch):
     asked = []
     monkeypatch.setattr(machine, "training", lambda seconds: asked.append(seconds) or Check("training run", True, "x"))
     monkeypatch.setattr(doctor, "offline", lambda: Check("offline", True, "in a fresh process"))
+    monkeypatch.setattr(calibration, "calibrate", lambda: calibration.Speed(2.0, 3.0))
     checks = doctor.checks()
     found = {check.name: check for check in checks}
     assert len(found) == len(checks) >= 10
     assert asked == [5.0]
     assert found["offline"].found == "in a fresh process"
+    assert found["speed"].found.startswith(
+        "2.00 x the reference machine's CPU time: a lesson computes for at most about 90 s"
+    )
     assert checks[-1].name == "Chromium"
 
 

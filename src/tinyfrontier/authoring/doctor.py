@@ -39,8 +39,9 @@ def offline() -> Check:
     result = subprocess.run(
         [sys.executable, "-c", GUARD + _OFFLINE_SESSION],
         capture_output=True,
-        text=True,
-        timeout=120,
+        encoding="utf-8",
+        errors="replace",
+        timeout=600,
         env=environment,
     )
     reached = re.findall(r"this course runs offline; a cell (?:reached for|looked up) \S+", result.stderr)
@@ -53,6 +54,15 @@ def offline() -> Check:
     advice = "do not download models during a lesson: this version of huggingface_hub would reach for the network"
     found = f"the course loads without a network; HF_HUB_OFFLINE is {'honoured' if honoured else 'ignored'}"
     return Check("offline", honoured, found, "" if honoured else advice)
+
+
+def speed() -> Check:
+    """Run the calibration: how many of this machine's CPU seconds are one of the reference machine's."""
+    from .calibration import SECONDS_LIMIT, calibrate
+
+    now = calibrate()
+    longest = f"a lesson computes for at most about {now.cpu * SECONDS_LIMIT:.0f} s"
+    return Check("speed", True, f"{now.cpu:.2f} x the reference machine's CPU time: {longest}")
 
 
 def browser() -> Check:
@@ -71,7 +81,12 @@ def checks(quick: bool = False) -> list[Check]:
     """Run the checks: all of them, or those of the start page."""
     if quick:
         return machine.checks()
-    thorough = (("training run", partial(machine.training, 5.0)), ("offline", offline), ("Chromium", browser))
+    thorough = (
+        ("training run", partial(machine.training, 5.0)),
+        ("speed", speed),
+        ("offline", offline),
+        ("Chromium", browser),
+    )
     return machine.checks(thorough)
 
 
