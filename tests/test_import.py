@@ -1,9 +1,7 @@
 """Importing the package costs next to nothing; its rooms load when they are asked for."""
 
-import statistics
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -11,32 +9,15 @@ import tinyfrontier
 
 
 def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def wall_seconds(code: str) -> float:
-    began = time.perf_counter()
-    run(code)
-    return time.perf_counter() - began
 
 
 def test_import_does_not_load_the_big_libraries():
     """After `import tinyfrontier` neither torch nor any other heavy library is in memory."""
     heavy = ("torch", "numpy", "matplotlib", "sklearn", "scipy", "transformers", "diffusers", "ipywidgets", "IPython")
     assert run(f"import sys, tinyfrontier; print([name for name in {heavy} if name in sys.modules])") == "[]"
-
-
-def test_import_takes_less_than_300_milliseconds():
-    """Median of five new processes, less what starting Python takes in the same run."""
-    plain, with_import = [], []
-    for _ in range(5):
-        plain.append(wall_seconds("pass"))
-        with_import.append(wall_seconds("import tinyfrontier"))
-    cost = statistics.median(with_import) - statistics.median(plain)
-    print(f"import tinyfrontier: {1000 * cost:.0f} ms beside {1000 * statistics.median(plain):.0f} ms for Python")
-    assert cost < 0.3
 
 
 def test_rooms_load_when_they_are_asked_for():

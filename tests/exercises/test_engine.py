@@ -4,7 +4,6 @@ import importlib
 import random
 import re
 import textwrap
-import time
 from pathlib import Path
 
 import numpy as np
@@ -166,11 +165,9 @@ def test_a_loop_that_never_ends_is_stopped(caught):
             except caught:
                 pass
 
-    start = time.monotonic()
     result = run_check(TOY, answer, time_limit=0.3)
     assert result.status == "too slow"
     assert "0.3 s" in result.headline
-    assert time.monotonic() - start < 3
 
 
 def test_the_time_limit_is_ten_seconds():
