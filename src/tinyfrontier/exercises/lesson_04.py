@@ -1,15 +1,11 @@
-"""Exercises of lesson 04: a regression as a prompt, ridge regression, an answer's score, a few-shot prompt.
-
-References, cases, known mistakes.
-"""
-
-from __future__ import annotations
+"""Exercises of lesson 04: a regression as a prompt, ridge regression, an answer's score, a few-shot prompt."""
 
 import torch
 
-from .engine import Case, Exercise, Mistake
+from .form import exercise
 
 
+@exercise(returns="(float tensor (batch, 2 * points, d + 2), bool tensor (2 * points, 2 * points))", points=2)
 def pack(x, y):
     batch, points, d = x.shape
     tokens = x.new_zeros(batch, 2 * points, d + 2)
@@ -24,82 +20,87 @@ def pack(x, y):
     return tokens, mask
 
 
-def pack_cases():
+@pack.cases
+def _():
     generator = torch.Generator().manual_seed(1)
 
     def draw(batch, points, d):
         return torch.randn(batch, points, d, generator=generator), torch.randn(batch, points, generator=generator)
 
-    return [
-        Case("2 points in 3 dimensions", draw(1, 2, 3)),
-        Case("4 tasks of 5 points", draw(4, 5, 3)),
-        Case("one point alone", draw(2, 1, 4)),
-        Case("one dimension, 7 points", draw(3, 7, 1)),
-        Case("all answers zero", (draw(2, 3, 2)[0], torch.zeros(2, 3))),
-    ]
+    yield "2 points in 3 dimensions", *draw(1, 2, 3)
+    yield "4 tasks of 5 points", *draw(4, 5, 3)
+    yield "one point alone", *draw(2, 1, 4)
+    yield "one dimension, 7 points", *draw(3, 7, 1)
+    yield "all answers zero", draw(2, 3, 2)[0], torch.zeros(2, 3)
 
 
-def _with_mask(change):
-    def packed(x, y):
-        tokens, mask = pack(x, y)
-        return tokens, change(mask.clone(), y.shape[1])
-
-    return packed
-
-
-def _own_answer(mask, points):
-    mask[points:, :points] |= torch.eye(points, dtype=torch.bool)
-    return mask
-
-
-def _blind_to_itself(mask, points):
-    mask[points:, points:] = False
-    return mask
+@pack.usual
+def pack(x, y):
+    points = y.shape[1]
+    zero, one = torch.zeros_like(y)[..., None], torch.ones_like(y)[..., None]  # (batch, points, 1)
+    examples = torch.cat([x, y[..., None], zero], dim=-1)  # (batch, points, d + 2)
+    questions = torch.cat([x, zero, one], dim=-1)
+    full = torch.ones(points, points, dtype=torch.bool)
+    left = torch.cat([full.tril(), full.tril(-1)])  # looking at examples
+    right = torch.cat([~full, torch.eye(points, dtype=torch.bool)])  # looking at questions
+    return torch.cat([examples, questions], dim=1), torch.cat([left, right], dim=1)
 
 
-def _sees_all_examples(mask, points):
-    mask[points:, :points] = True
-    return mask
+pack.slip("full.tril(-1)", "full.tril()", "a question sees its own answer").says(
+    "question i may look at example i, where its answer stands. Training would teach the network to copy it."
+)
+pack.slip("torch.eye(points, dtype=torch.bool)", "~full", "a question does not see itself").says(
+    "the questions cannot look at themselves. The first one then sees nothing at all, and the softmax "
+    "over nothing is not a number."
+)
+pack.slip("full.tril(-1)", "full", "every question sees every example").says(
+    "every question sees all examples. Then nothing is learnt about few examples, and its own answer is among them."
+)
+pack.slip("full.tril(), ", "full, ", "examples see the future").says(
+    "an example sees later examples. An early question that looks at it hears about answers to come."
+)
+pack.slip("torch.eye(points, dtype=torch.bool)", "full.tril()", "questions see each other").says(
+    "a question sees earlier questions. Nobody sees another question."
+)
+pack.slip(
+    "torch.cat([left, right], dim=1)", "torch.ones(2 * points, 2 * points).tril().bool()", "a plain causal mask"
+).says(
+    "this is the causal mask for text. Here the questions stand behind all examples, so each would see "
+    "its own answer, and the other questions."
+)
+pack.slip("[x, zero, one]", "[x, y[..., None], one]", "answers left in the questions").says(
+    "the questions still hold their answers. Put 0 where an example has its y."
+)
+pack.slip("y[..., None], zero]", "y[..., None], one]", "every token is marked as a question").says(
+    "the examples are marked as questions, too. Their last number is 0."
+)
+pack.slip("return torch.cat([examples, questions]", "return torch.cat([questions, examples]", "questions first").says(
+    "the questions stand before the examples. First come all examples, then all questions."
+)
+pack.slip("[left, right], dim=1)", "[left, right], dim=1).T", "rows and columns swapped").says(
+    "the mask is turned over: the row is the token that looks, the column the one that is looked at."
+)
 
 
-def _examples_see_all(mask, points):
-    mask[:points, :points] = True
-    return mask
+@pack.mistake("the flag marks the examples", "the last number is turned round: 0 marks an example, 1 a question.")
+def _(x, y):
+    tokens, mask = pack(x, y)
+    return torch.cat([tokens[..., :-1], 1 - tokens[..., -1:]], dim=-1), mask
 
 
-def _questions_see_questions(mask, points):
-    mask[points:, points:] = torch.ones(points, points).tril().bool()
-    return mask
-
-
-def _plain_causal(mask, points):
-    return torch.ones(2 * points, 2 * points).tril().bool()
-
-
-def _with_tokens(change):
-    def packed(x, y):
-        tokens, mask = pack(x, y)
-        return change(tokens, y.shape[1]), mask
-
-    return packed
-
-
-def _answers_left(tokens, points):
-    tokens[:, points:, -2] = tokens[:, :points, -2]
-    return tokens
-
-
-def _flag_on_examples(tokens, points):
-    tokens[:, :, -1] = 1 - tokens[:, :, -1]
-    return tokens
-
-
-def _interleaved(x, y):
+@pack.mistake("interleaved", "examples and questions alternate. First come all examples, then all questions.")
+def _(x, y):
     tokens, mask = pack(x, y)
     order = torch.arange(2 * y.shape[1]).view(2, -1).T.flatten()
     return tokens[:, order], mask[order][:, order]
 
 
+@exercise(
+    returns="float tensor (batch,)",
+    # an axis of length 1: its first entry is its last
+    equivalent_mutants=["0 -> -1 in return (query * w[..., 0]).sum(dim=-1)"],
+    points=1,
+)
 def ridge_predict(x, y, query, strength):
     # the dual form, w = X^T (X X^T + strength I)^-1 y: a system of n equations instead of d
     kernel = x @ x.mT + strength * torch.eye(x.shape[1], dtype=x.dtype)  # (batch, n, n)
@@ -107,7 +108,8 @@ def ridge_predict(x, y, query, strength):
     return (query[:, None] @ x.mT @ share)[:, 0, 0]
 
 
-def ridge_cases():
+@ridge_predict.cases
+def _():
     generator = torch.Generator().manual_seed(2)
 
     def draw(batch, n, d):
@@ -117,57 +119,70 @@ def ridge_cases():
             torch.randn(batch, d, generator=generator, dtype=torch.float64),
         )
 
-    worked = (torch.tensor([[[1.0], [2.0]]]), torch.tensor([[2.0, 3.0]]), torch.tensor([[3.0]]), 1.0)
-    return [
-        Case("6 examples in 3 dimensions", (*draw(4, 6, 3), 0.27)),
-        Case("the worked example", worked),
-        Case("fewer examples than dimensions", (*draw(3, 2, 5), 1.5)),
-        Case("no example at all", (*draw(2, 0, 3), 0.5)),
-        Case("one task, strong pull", (*draw(1, 4, 2), 40.0)),
-    ]
+    yield "6 examples in 3 dimensions", *draw(4, 6, 3), 0.27
+    yield "the worked example", torch.tensor([[[1.0], [2.0]]]), torch.tensor([[2.0, 3.0]]), torch.tensor([[3.0]]), 1.0
+    yield "fewer examples than dimensions", *draw(3, 2, 5), 1.5
+    yield "no example at all", *draw(2, 0, 3), 0.5
+    yield "one task, strong pull", *draw(1, 4, 2), 40.0
+    yield "as many tasks as examples and dimensions", *draw(3, 3, 3), 0.1
 
 
-def _ridge(x, y, query, normal):
-    w = torch.linalg.solve(normal, x.mT @ y[..., None])
-    return (query * w[..., 0]).sum(-1)
+@ridge_predict.usual
+def ridge_predict(x, y, query, strength):
+    normal = x.mT @ x + strength * torch.eye(x.shape[-1])  # (batch, d, d)
+    w = torch.linalg.solve(normal, x.mT @ y[..., None])  # (batch, d, 1)
+    return (query * w[..., 0]).sum(dim=-1)
 
 
-def _identity(x):
-    return torch.eye(x.shape[-1], dtype=x.dtype)
+ridge_predict.slip("strength * torch", "strength + 1e-9 * torch", "added everywhere").says(
+    "the strength is added to every entry of the matrix. The identity has it on the diagonal only."
+)
+ridge_predict.slip("strength * torch", "max(1, x.shape[1]) * strength * torch", "times the number of examples").says(
+    "the pull grows with the number of examples, as if the errors were averaged. Here they are added up."
+)
+ridge_predict.slip(
+    "strength * torch", "strength / max(1, x.shape[1]) * torch", "divided by the number of examples"
+).says("the pull gets weaker with the number of examples by itself. Do not divide it as well.")
+ridge_predict.slip("strength * torch", "strength**2 * torch", "strength squared").says(
+    "the strength is squared. It goes into the matrix as it is."
+)
+ridge_predict.slip("strength * torch", "2 * strength * torch", "strength doubled").says(
+    "the strength counts twice. Both terms of the sum have a derivative with a factor 2, so the 2 drops out."
+)
+ridge_predict.slip("x.mT @ x + strength", "x.mT @ x - strength", "strength subtracted").says(
+    "the strength is taken away from the diagonal. It makes the matrix larger, and so the weights smaller."
+)
+ridge_predict.slip("torch.linalg.solve(normal, x.mT @ y[..., None])", "x.mT @ y[..., None]", "no system solved").says(
+    "this is X^T y times the query, a gradient step. The inverse of the matrix is missing."
+)
+ridge_predict.slip(".sum(dim=-1)", ".mean(dim=-1)", "mean over dimensions").says(
+    "the products of query and weights are averaged. A prediction is their sum."
+)
 
 
-def _no_ridge(x, y, query, strength):
+@ridge_predict.mistake("no ridge", "this is least squares: `strength` has no effect.")
+def _(x, y, query, strength):
     return (query * (torch.linalg.pinv(x) @ y[..., None])[..., 0]).sum(-1)
 
 
-def _everywhere(x, y, query, strength):
-    return _ridge(x, y, query, x.mT @ x + strength + 1e-9 * _identity(x))
-
-
-def _times_n(x, y, query, strength):
-    return _ridge(x, y, query, x.mT @ x + max(1, x.shape[1]) * strength * _identity(x))
-
-
-def _over_n(x, y, query, strength):
-    return _ridge(x, y, query, x.mT @ x + strength / max(1, x.shape[1]) * _identity(x))
-
-
-def _squared(x, y, query, strength):
-    return _ridge(x, y, query, x.mT @ x + strength**2 * _identity(x))
-
-
-def _centred(x, y, query, strength):
+@ridge_predict.mistake(
+    "with an intercept",
+    "means were taken out, which fits an intercept. Here every line goes through the origin.",
+)
+def _(x, y, query, strength):
     if x.shape[1] == 0:
         return y.new_zeros(len(y))
     middle, level = x.mean(1), y.mean(1)
-    inside = ridge_predict(x - middle[:, None], y - level[:, None], query - middle, strength)
-    return inside + level
+    return ridge_predict(x - middle[:, None], y - level[:, None], query - middle, strength) + level
 
 
-def _no_solve(x, y, query, strength):
-    return (query * (x.mT @ y[..., None])[..., 0]).sum(-1)
-
-
+@exercise(
+    returns="float tensor (rows,)",
+    extreme={"logits": 1e4},
+    # an axis of length 1: its first entry is its last
+    equivalent_mutants=["0 -> -1 in return chances.gather(2, tokens[:, start:, None])[..., 0].sum(dim=1)"],
+    points=2,
+)
 def completion_score(logits, tokens, start):
     rows, length = tokens.shape
     scores = []
@@ -180,7 +195,8 @@ def completion_score(logits, tokens, start):
     return torch.stack(scores)
 
 
-def score_cases():
+@completion_score.cases
+def _():
     generator = torch.Generator().manual_seed(3)
 
     def draw(rows, tokens, vocabulary, size=1.0):
@@ -189,304 +205,147 @@ def score_cases():
             torch.randint(vocabulary, (rows, tokens), generator=generator),
         )
 
-    return [
-        Case("4 rows of 6 tokens, answers of 2", (*draw(4, 6, 9), 4)),
-        Case("even odds: 2 tokens of a vocabulary of 4", (torch.zeros(1, 5, 4), torch.zeros(1, 5).long(), 3)),
-        Case("answers of one token", (*draw(3, 4, 5), 3)),
-        Case("everything but the first token is the answer", (*draw(2, 7, 6), 1)),
-        Case("very sure, and often wrong", (*draw(5, 5, 3, size=30.0), 2)),
-    ]
+    yield "4 rows of 6 tokens, answers of 2", *draw(4, 6, 9), 4
+    yield "even odds: 2 tokens of a vocabulary of 4", torch.zeros(1, 5, 4), torch.zeros(1, 5).long(), 3
+    yield "answers of one token", *draw(3, 4, 5), 3
+    yield "everything but the first token is the answer", *draw(2, 7, 6), 1
+    yield "very sure, and often wrong", *draw(5, 5, 3, size=30.0), 2
+    yield "as many rows as tokens and words", *draw(4, 4, 4), 2
 
 
-def _taken(logits, tokens):
-    return logits.log_softmax(-1).gather(2, tokens[..., None])[..., 0]
+@completion_score.usual
+def completion_score(logits, tokens, start):
+    chances = logits[:, start - 1 : -1].log_softmax(dim=-1)  # (rows, tokens of the answer, vocabulary)
+    return chances.gather(2, tokens[:, start:, None])[..., 0].sum(dim=1)
 
 
-def _not_shifted(logits, tokens, start):
-    return _taken(logits, tokens)[:, start:].sum(1)
+@completion_score.mistake(
+    "not shifted",
+    "the token at place t is scored by the logits at place t, which have read it already. Which place predicts it?",
+)
+def _(logits, tokens, start):
+    return logits.log_softmax(-1).gather(2, tokens[..., None])[:, start:, 0].sum(1)
 
 
-def _whole_text(logits, tokens, start):
-    return _taken(logits[:, :-1], tokens[:, 1:]).sum(1)
+@completion_score.mistake("prompt scored too", "the prompt's tokens are scored as well. Begin at `start`.")
+def _(logits, tokens, start):
+    return completion_score(logits, tokens, 1)
 
 
-def _one_too_late(logits, tokens, start):
-    return _taken(logits[:, :-1], tokens[:, 1:])[:, start:].sum(1)
+@completion_score.mistake(
+    "first token of the answer left out",
+    "the answer's first token is left out. It is predicted by the last token of the prompt.",
+)
+def _(logits, tokens, start):
+    return completion_score(logits, tokens, start + 1)
 
 
-def _mean(logits, tokens, start):
-    return _taken(logits[:, :-1], tokens[:, 1:])[:, start - 1 :].mean(1)
+completion_score.slip(".sum(dim=1)", ".mean(dim=1)", "mean instead of sum").says(
+    "this is the mean over the answer's tokens. A text's probability is a product, so its logarithm is a sum."
+)
+completion_score.slip(".sum(dim=1)", "[:, 0]", "first token only").says(
+    "only the answer's first token counts here. An answer may have several."
+)
+completion_score.slip(".sum(dim=1)", "[:, -1]", "last token only").says(
+    "only the answer's last token counts here. An answer may have several."
+)
+completion_score.slip(".log_softmax(dim=-1)", "", "raw logits").says(
+    "these are logits added up, not log-probabilities. Rows with large logits would win."
+)
+completion_score.slip(".sum(dim=1)", ".sum(dim=1).exp()", "probability").says(
+    "this is the probability itself. Return its logarithm."
+)
+completion_score.slip(".log_softmax(dim=-1)", ".softmax(dim=-1)", "probabilities added").says(
+    "probabilities of successive tokens multiply. Add up their logarithms."
+)
+completion_score.slip("return chances", "return -chances", "cost instead of score").says(
+    "the sign is turned round: this is a cost, and the best answer would lose."
+)
+completion_score.slip(".log_softmax(dim=-1)", ".log_softmax(dim=1)", "softmax over places").says(
+    "the probabilities sum to 1 over the places of the text. They should do so over the vocabulary, the last axis."
+)
+completion_score.slip(".sum(dim=1)", ".sum()", "all rows in one sum").says(
+    "all rows are added up. Each row is an answer of its own: sum over its places alone."
+)
 
 
-def _first_token(logits, tokens, start):
-    return _taken(logits[:, :-1], tokens[:, 1:])[:, start - 1]
-
-
-def _raw_logits(logits, tokens, start):
-    return logits[:, start - 1 : -1].gather(2, tokens[:, start:, None])[..., 0].sum(1)
-
-
-def _probability(logits, tokens, start):
-    return completion_score(logits, tokens, start).exp()
-
-
-def _sum_of_probabilities(logits, tokens, start):
-    return _taken(logits[:, :-1], tokens[:, 1:])[:, start - 1 :].exp().sum(1)
-
-
-def _cost(logits, tokens, start):
-    return -completion_score(logits, tokens, start)
-
-
+@exercise(returns="str", points=1)
 def few_shot_prompt(opening, line, examples, name):
     text = opening
     for known, kind in examples:
         text += line.replace("{name}", known).replace("{kind}", kind)
         text += "\n"
-    text += line[: line.index("{kind}")].replace("{name}", name) if "{kind}" in line else line.replace("{name}", name)
-    while text.endswith(" "):
-        text = text[:-1]
-    return text
+    question = (line[: line.index("{kind}")] if "{kind}" in line else line).replace("{name}", name)
+    while question.endswith(" "):
+        question = question[:-1]
+    return text + question
 
 
-def prompt_cases():
+@few_shot_prompt.cases
+def _():
     three = [("axis", "int"), ("copy", "bool"), ("tol", "float")]
-    return [
-        Case("the worked example", ("Types\n", "{name} : {kind}", [("axis", "int")], "copy")),
-        Case("three examples", ("Parameters\n----------\n", "{name} : {kind}", three, "order")),
-        Case("no example", ("Args:\n", "    {name} ({kind}): a parameter", [], "x")),
-        Case("no opening, text after the kind", ("", "{name}:   {kind}, optional", three[:2], "order")),
-        Case("the name twice, and a question", ("Q and A\n\n", "What is {name}? {name} is {kind}.", three[1:], "func")),
-        Case(
-            "an opening that ends in spaces, and a name that stands alone", ("Say:  \n", "{name} {kind}", three, "n_x")
-        ),
-    ]
+    yield "the worked example", "Types\n", "{name} : {kind}", [("axis", "int")], "copy"
+    yield "three examples", "Parameters\n----------\n", "{name} : {kind}", three, "order"
+    yield "no example", "Args:\n", "    {name} ({kind}): a parameter", [], "x"
+    yield "no opening, text after the kind", "", "{name}:   {kind}, optional", three[:2], "order"
+    yield "the name twice, and a question", "Q and A\n\n", "What is {name}? {name} is {kind}.", three[1:], "func"
+    yield "an opening that ends in spaces, and a name that stands alone", "Say:  \n", "{name} {kind}", three, "n_x"
+    yield "the kind first: nothing but the opening's own spaces is left", "Kinds:  ", "{kind} {name}", [], "axis"
+    yield "braces that are no place to fill", "{set}\n", "{{{name}}} in {0}: {kind}", [("a%s", "{x}")], "b{}"
+    yield "a line that ends in a tab before the kind", "Tab\n", "{name}\t{kind}", three[:1], "copy"
 
 
-def _space_left(opening, line, examples, name):
-    shown = "".join(_filled(line, *example) + "\n" for example in examples)
-    return opening + shown + line.split("{kind}")[0].replace("{name}", name)
+@few_shot_prompt.usual
+def few_shot_prompt(opening, line, examples, name):
+    shown = [line.replace("{name}", known).replace("{kind}", kind) + "\n" for known, kind in examples]
+    question = line.split("{kind}")[0].replace("{name}", name)
+    return opening + "".join(shown) + question.rstrip(" ")
 
 
-def _filled(line, name, kind):
-    return line.replace("{name}", name).replace("{kind}", kind)
-
-
-def _no_line_ends(opening, line, examples, name):
-    shown = "".join(_filled(line, *example) for example in examples)
-    return opening + shown + line.split("{kind}")[0].replace("{name}", name).rstrip(" ")
-
-
-def _spaces_between(opening, line, examples, name):
-    shown = "".join(_filled(line, *example) + " " for example in examples)
-    return opening + shown + line.split("{kind}")[0].replace("{name}", name).rstrip(" ")
-
-
-def _question_kept_whole(opening, line, examples, name):
-    shown = "".join(_filled(line, *example) + "\n" for example in examples)
-    return opening + shown + line.replace("{name}", name)
-
-
-def _backwards(opening, line, examples, name):
-    return few_shot_prompt(opening, line, examples[::-1], name)
-
-
-def _opening_lost(opening, line, examples, name):
-    return few_shot_prompt("", line, examples, name)
-
-
-def _opening_each_time(opening, line, examples, name):
-    shown = "".join(opening + _filled(line, *example) + "\n" for example in examples)
-    return shown + few_shot_prompt(opening, line, [], name)
-
-
-def _line_end_last(opening, line, examples, name):
-    return few_shot_prompt(opening, line, examples, name) + "\n"
-
-
-def _name_and_kind_swapped(opening, line, examples, name):
-    return few_shot_prompt(opening, line, [(kind, known) for known, kind in examples], name)
-
-
-EXERCISES = (
-    Exercise(
-        name="pack",
-        reference=pack,
-        cases=pack_cases,
-        returns="(float tensor (batch, 2 * points, d + 2), bool tensor (2 * points, 2 * points))",
-        points=2,
-        mistakes=(
-            Mistake(
-                "a question sees its own answer",
-                _with_mask(_own_answer),
-                "question i may look at example i, where its answer stands. Training would teach the network to "
-                "copy it.",
-            ),
-            Mistake(
-                "a question does not see itself",
-                _with_mask(_blind_to_itself),
-                "the questions cannot look at themselves. The first one then sees nothing at all, and the softmax "
-                "over nothing is not a number.",
-            ),
-            Mistake(
-                "every question sees every example",
-                _with_mask(_sees_all_examples),
-                "every question sees all examples. Then nothing is learnt about few examples, and its own answer is "
-                "among them.",
-            ),
-            Mistake(
-                "examples see the future",
-                _with_mask(_examples_see_all),
-                "an example sees later examples. An early question that looks at it hears about answers to come.",
-            ),
-            Mistake(
-                "questions see each other",
-                _with_mask(_questions_see_questions),
-                "a question sees earlier questions. Nobody sees another question.",
-            ),
-            Mistake(
-                "a plain causal mask",
-                _with_mask(_plain_causal),
-                "this is the causal mask for text. Here the questions stand behind all examples, so each would see "
-                "its own answer, and the other questions.",
-            ),
-            Mistake(
-                "answers left in the questions",
-                _with_tokens(_answers_left),
-                "the questions still hold their answers. Put 0 where an example has its y.",
-            ),
-            Mistake(
-                "the flag marks the examples",
-                _with_tokens(_flag_on_examples),
-                "the last number is turned round: 0 marks an example, 1 a question.",
-            ),
-            Mistake(
-                "interleaved",
-                _interleaved,
-                "examples and questions alternate. First come all examples, then all questions.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="ridge_predict",
-        reference=ridge_predict,
-        cases=ridge_cases,
-        returns="float tensor (batch,)",
-        # an axis of length 1: its first entry is its last
-        equivalent_mutants=("0 -> -1 in return (query * w[..., 0]).sum(dim=-1)",),
-        points=1,
-        mistakes=(
-            Mistake("no ridge", _no_ridge, "this is least squares: `strength` has no effect."),
-            Mistake(
-                "added everywhere",
-                _everywhere,
-                "the strength is added to every entry of the matrix. The identity has it on the diagonal only.",
-            ),
-            Mistake(
-                "times the number of examples",
-                _times_n,
-                "the pull grows with the number of examples, as if the errors were averaged. Here they are added up.",
-            ),
-            Mistake(
-                "divided by the number of examples",
-                _over_n,
-                "the pull gets weaker with the number of examples by itself. Do not divide it as well.",
-            ),
-            Mistake("strength squared", _squared, "the strength is squared. It goes into the matrix as it is."),
-            Mistake(
-                "with an intercept",
-                _centred,
-                "means were taken out, which fits an intercept. Here every line goes through the origin.",
-            ),
-            Mistake(
-                "no system solved",
-                _no_solve,
-                "this is X^T y times the query, a gradient step. The inverse of the matrix is missing.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="completion_score",
-        reference=completion_score,
-        cases=score_cases,
-        returns="float tensor (rows,)",
-        # an axis of length 1: its first entry is its last
-        equivalent_mutants=("0 -> -1 in return chances.gather(2, tokens[:, start:, None])[..., 0].sum(dim=1)",),
-        points=2,
-        mistakes=(
-            Mistake(
-                "not shifted",
-                _not_shifted,
-                "the token at place t is scored by the logits at place t, which have read it already. Which place "
-                "predicts it?",
-            ),
-            Mistake("prompt scored too", _whole_text, "the prompt's tokens are scored as well. Begin at `start`."),
-            Mistake(
-                "first token of the answer left out",
-                _one_too_late,
-                "the answer's first token is left out. It is predicted by the last token of the prompt.",
-            ),
-            Mistake(
-                "mean instead of sum",
-                _mean,
-                "this is the mean over the answer's tokens. A text's probability is a product, so its logarithm is a "
-                "sum.",
-            ),
-            Mistake(
-                "first token only",
-                _first_token,
-                "only the answer's first token counts here. An answer may have several.",
-            ),
-            Mistake(
-                "raw logits",
-                _raw_logits,
-                "these are logits added up, not log-probabilities. Rows with large logits would win.",
-            ),
-            Mistake("probability", _probability, "this is the probability itself. Return its logarithm."),
-            Mistake(
-                "probabilities added",
-                _sum_of_probabilities,
-                "probabilities of successive tokens multiply. Add up their logarithms.",
-            ),
-            Mistake(
-                "cost instead of score",
-                _cost,
-                "the sign is turned round: this is a cost, and the best answer would lose.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="few_shot_prompt",
-        reference=few_shot_prompt,
-        cases=prompt_cases,
-        returns="str",
-        points=1,
-        mistakes=(
-            Mistake(
-                "a space left at the end",
-                _space_left,
-                "the prompt ends in a space. You cannot see it, but the model can.",
-            ),
-            Mistake("no ends of lines", _no_line_ends, "the examples run into each other. Each ends its line."),
-            Mistake("spaces for ends of lines", _spaces_between, "the examples are separated by spaces, not lines."),
-            Mistake(
-                "the question not cut off",
-                _question_kept_whole,
-                "the question still holds what stands at and after {kind}. The model has to continue before it.",
-            ),
-            Mistake("backwards", _backwards, "the examples stand in reverse order. Show them as they are given."),
-            Mistake("opening lost", _opening_lost, "the opening is missing: every prompt begins with it."),
-            Mistake("opening repeated", _opening_each_time, "the opening stands before every example. Once is enough."),
-            Mistake(
-                "a line end at the end",
-                _line_end_last,
-                "the prompt ends with a new line, so the model has to begin a line instead of finishing one.",
-            ),
-            Mistake(
-                "name and kind swapped",
-                _name_and_kind_swapped,
-                "name and kind have changed places: each example is (name, kind).",
-            ),
-        ),
-    ),
+few_shot_prompt.slip('.rstrip(" ")', "", "a space left at the end").says(
+    "the prompt ends in a space. You cannot see it, but the model can."
 )
+few_shot_prompt.slip(' + "\\n"', "", "no ends of lines").says("the examples run into each other. Each ends its line.")
+few_shot_prompt.slip('"\\n"', '" "', "spaces for ends of lines").says(
+    "the examples are separated by spaces, not lines."
+)
+few_shot_prompt.slip('line.split("{kind}")[0]', "line", "the question not cut off").says(
+    "the question still holds what stands at and after {kind}. The model has to continue before it."
+)
+few_shot_prompt.slip("in examples]", "in examples[::-1]]", "backwards").says(
+    "the examples stand in reverse order. Show them as they are given."
+)
+few_shot_prompt.slip("return opening + ", "return ", "opening lost").says(
+    "the opening is missing: every prompt begins with it."
+)
+few_shot_prompt.slip("[line.replace", "[opening + line.replace", "opening repeated").says(
+    "the opening stands before every example. Once is enough."
+)
+few_shot_prompt.slip('.rstrip(" ")', '.rstrip(" ") + "\\n"', "a line end at the end").says(
+    "the prompt ends with a new line, so the model has to begin a line instead of finishing one."
+)
+few_shot_prompt.slip("for known, kind in", "for kind, known in", "name and kind swapped").says(
+    "name and kind have changed places: each example is (name, kind)."
+)
+few_shot_prompt.slip('.rstrip(" ")', ".rstrip()", "tabs and line ends stripped").says(
+    '`rstrip()` takes away every kind of white space. Only spaces go; say so: `rstrip(" ")`.'
+)
+
+
+@few_shot_prompt.mistake(
+    "the whole prompt stripped",
+    "the spaces are taken from the end of the whole prompt, and with an empty question also from the opening, which is "
+    "used as it is. Strip the question alone.",
+)
+def _(opening, line, examples, name):
+    shown = [line.replace("{name}", known).replace("{kind}", kind) + "\n" for known, kind in examples]
+    return (opening + "".join(shown) + line.split("{kind}")[0].replace("{name}", name)).rstrip(" ")
+
+
+@few_shot_prompt.mistake(
+    "str.format",
+    "`str.format` reads every brace in the line, also those that are no place to fill. Replace `{name}` and `{kind}`.",
+)
+def _(opening, line, examples, name):
+    shown = [line.format(name=known, kind=kind) + "\n" for known, kind in examples]
+    return opening + "".join(shown) + line.split("{kind}")[0].format(name=name).rstrip(" ")
