@@ -246,8 +246,11 @@ isoflop_minimum.slip("square, slope, _ =", "_, slope, square =", "coefficients i
     "the coefficients are read in the wrong order: which power does each column of your matrix, or each number of "
     "`polyfit`, belong to?"
 )
-isoflop_minimum.slip("torch.ones_like(x)", "torch.zeros_like(x)", "parabola through the origin").says(
-    "the parabola has no constant term, so it must pass through 0. Give it the third column, of ones."
+isoflop_minimum.slip(
+    "x, torch.ones_like(x)], dim=-1)  # (points, 3)\n    square, slope, _ =",
+    "x], dim=-1)\n    square, slope =",
+    "parabola through the origin",
+    "the parabola has no constant term, so it must pass through 0. Give it the third column, of ones.",
 )
 
 
