@@ -14,7 +14,6 @@ from tinyfrontier.exercises.calls import fresh, same_input
 from tinyfrontier.exercises.deeper import CUT
 from tinyfrontier.exercises.engine import run_check
 from tinyfrontier.exercises.form import source_of
-from tinyfrontier.exercises.old_form import Exercise as InOldForm
 
 NUMBERS = [int(path.stem[:2]) for path in find_lessons()]
 ALL = [exercise for number in NUMBERS for exercise in exercises_of(number).values()]
@@ -67,8 +66,6 @@ def written(source: str, name: str) -> tuple[str, str]:
 @EXERCISES
 def test_the_usual_solution_is_the_lessons(exercise):
     """The solution in the exercises file and that in the lesson are the same code."""
-    if isinstance(exercise, InOldForm):
-        pytest.skip("declared in the old form, without a solution of its own")
     assert written(source_of(exercise.solution), exercise.name) == written(solution_of(exercise), exercise.name)
 
 

@@ -62,7 +62,7 @@ class Score:
 def function_from(source: str, name: str, lesson: int) -> Callable:
     """The function `name` of an exercise cell's source, run in the namespace of the lesson's exercises file."""
     module = importlib.import_module(f"tinyfrontier.exercises.lesson_{lesson:02d}")
-    namespace = {key: value for key, value in vars(module).items() if key != "EXERCISES"}
+    namespace = dict(vars(module))
     exec(compile(source, f"<exercise {name}>", "exec"), namespace)
     return namespace[name]
 

@@ -28,8 +28,7 @@ from .calls import call, random_state_kept, same_input
 from .compare import Difference, brief, describe, first_difference
 from .deeper import Problem, cut, deeper_problem
 from .diagnose import Diagnosis, Pair, diagnose, explain_error, unused_arguments
-from .form import Case, Mistake
-from .old_form import Exercise
+from .form import Case, Exercise, Mistake
 from .progress import remember_pass
 
 TIME_LIMIT = 10.0
@@ -361,8 +360,6 @@ def _words_while_grading() -> contextlib.AbstractContextManager:
 def _declared(name: str) -> tuple[form.Exercise, ...]:
     """The exercises of a module in order of definition."""
     module = importlib.import_module(name)
-    if hasattr(module, "EXERCISES"):
-        return tuple(module.EXERCISES)
     found = {id(value): value for value in vars(module).values() if isinstance(value, form.Exercise)}
     return tuple(exercise for exercise in found.values() if exercise.oracle.__module__ == name)
 

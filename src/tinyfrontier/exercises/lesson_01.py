@@ -1,74 +1,100 @@
-"""Exercises of lesson 01: attention, causal mask, heads, positions. References, cases and known mistakes."""
-
-from __future__ import annotations
+"""Exercises of lesson 01: attention, causal mask, heads, positions."""
 
 import math
 
 import torch
 import torch.nn.functional as F
 
-from .engine import Case, Exercise, Mistake
+from .form import case, exercise
 
 
+@exercise(returns="float tensor (..., queries, value width)", points=2, extreme={"query": 1e4})
 def attention(query, key, value):
     return F.scaled_dot_product_attention(query, key, value)
 
 
-def attention_cases():
+@attention.cases
+def _():
     def draw(*shape, size=1.0):
         return size * torch.randn(*shape, generator=generator)
 
     generator = torch.Generator().manual_seed(1)
-    return [
-        Case("3 tokens, head_dim 4", (draw(3, 4), draw(3, 4), draw(3, 4))),
-        Case("2 queries ask 5 keys, values wider than keys", (draw(2, 3), draw(5, 3), draw(5, 7))),
-        Case("one token alone", (draw(1, 1, 1, 6), draw(1, 1, 1, 6), draw(1, 1, 1, 6))),
-        Case("batch 2, heads 3, 5 tokens", (draw(2, 3, 5, 8), draw(2, 3, 5, 8), draw(2, 3, 5, 8))),
-        Case("very large scores", (draw(1, 4, 16, size=30), draw(1, 4, 16, size=30), draw(1, 4, 16))),
-    ]
+    yield "3 tokens, head_dim 4", draw(3, 4), draw(3, 4), draw(3, 4)
+    yield "2 queries ask 5 keys, values wider than keys", draw(2, 3), draw(5, 3), draw(5, 7)
+    yield "one token alone", draw(1, 1, 1, 6), draw(1, 1, 1, 6), draw(1, 1, 1, 6)
+    yield "batch 2, heads 3, 5 tokens", draw(2, 3, 5, 8), draw(2, 3, 5, 8), draw(2, 3, 5, 8)
+    yield "very large scores", draw(1, 4, 16, size=30), draw(1, 4, 16, size=30), draw(1, 4, 16)
+    yield "as many tokens as features, heads and texts", draw(4, 4, 4, 4), draw(4, 4, 4, 4), draw(4, 4, 4, 4)
 
 
-def _softmax_over_queries(query, key, value):
-    return (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-2) @ value
+@attention.usual
+def attention(query, key, value):
+    scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (..., queries, keys)
+    weights = scores.softmax(dim=-1)
+    return weights @ value
 
 
-def _no_scale(query, key, value):
-    return (query @ key.mT).softmax(-1) @ value
+attention.slip("softmax(dim=-1)", "softmax(dim=-2)", "softmax over the queries").says(
+    "the softmax runs over the queries. Each query has its own budget of 1 to spend on keys: "
+    "which axis of the scores counts the keys?"
+)
+attention.slip(" / math.sqrt(query.shape[-1])", "", "no scale").says(
+    "the scores are not scaled. Long vectors give large scores, and large scores make the "
+    "softmax choose one key outright."
+)
+attention.slip("math.sqrt(query.shape[-1])", "query.shape[-1]", "scaled by d instead of its root").says(
+    "the scores are divided by the number of features. Look at the printed table above: what "
+    "does the spread of a score grow with?"
+)
+attention.slip("/ math.sqrt", "* math.sqrt", "multiplied instead of divided").says(
+    "the scores are multiplied by the scale. The scale is there to make them smaller."
+)
 
 
-def _scale_by_width(query, key, value):
-    return (query @ key.mT / query.shape[-1]).softmax(-1) @ value
-
-
-def _multiply_by_root(query, key, value):
-    return (query @ key.mT * math.sqrt(query.shape[-1])).softmax(-1) @ value
-
-
-def _scale_after_softmax(query, key, value):
+@attention.mistake(
+    "scaled after the softmax",
+    "the scale comes after the softmax, so the weights of a query no longer add up to 1. Scale "
+    "the scores, not the weights.",
+)
+def _(query, key, value):
     return (query @ key.mT).softmax(-1) / math.sqrt(query.shape[-1]) @ value
 
 
-def _scale_by_tokens(query, key, value):
-    return (query @ key.mT / math.sqrt(key.shape[-2])).softmax(-1) @ value
+attention.slip("query.shape[-1]", "key.shape[-2]", "scaled by the number of tokens").says(
+    "the scale is taken from the number of tokens. It belongs to the length of one query "
+    "vector: which axis of `query` is that?"
+)
+attention.slip("query.shape[-1]", "value.shape[-1]", "scaled by the values' length").says(
+    "the scale is taken from the length of a value. It belongs to the vectors that are multiplied, query and key."
+)
+attention.slip("scores.softmax(dim=-1)", "scores", "no softmax").says(
+    "the scores mix the values directly. Turn them into weights that are positive and add up to 1 first."
+)
+attention.slip("softmax(dim=-1)", "softmax(dim=1)", "an axis counted from the front").says(
+    "the softmax runs over axis 1 counted from the front, which is right for a plain table only. With a "
+    "batch and heads in front, count axes from the back."
+)
 
 
-def _no_softmax(query, key, value):
-    return query @ key.mT / math.sqrt(query.shape[-1]) @ value
-
-
-def _weights_only(query, key, value):
-    return (query @ key.mT / math.sqrt(query.shape[-1])).softmax(-1)
-
-
-def _fixed_axis(query, key, value):
-    return (query @ key.mT / math.sqrt(query.shape[-1])).softmax(1) @ value
-
-
-def _all_axes_turned(query, key, value):
+@attention.mistake(
+    "all axes of the key turned round",
+    "`.T` turns round all axes of the key, the batch included. Swap the last two only.",
+)
+def _(query, key, value):
     turned = key.permute(*reversed(range(key.ndim)))
     return (query @ turned / math.sqrt(query.shape[-1])).softmax(-1) @ value
 
 
+attention.slip("weights @ value", "weights", "returned the weights").says(
+    "these are the weights, right so far. What is asked for is the mixture of `value` that they describe."
+)
+attention.slip("scores.softmax(dim=-1)", "scores.exp() / scores.exp().sum(-1, keepdim=True)", "exp by hand").says(
+    "`exp` of a large score is infinite, and infinity over infinity is no number. `softmax` takes the largest score "
+    "away first."
+)
+
+
+@exercise(returns="float tensor of the same shape as the scores", points=2, extreme={"scores": 1e4})
 def causal_weights(scores):
     place = torch.arange(scores.shape[-1])
     hidden = place[None, :] > place[:, None]
@@ -77,95 +103,145 @@ def causal_weights(scores):
     return parts / parts.sum(-1, keepdim=True)
 
 
-def causal_cases():
+@causal_weights.cases
+def _():
     generator = torch.Generator().manual_seed(2)
-    return [
-        Case("4 tokens", (torch.randn(4, 4, generator=generator),)),
-        Case("one token alone", (torch.randn(1, 1, 1, generator=generator),)),
-        Case("batch 2, heads 3, 5 tokens", (torch.randn(2, 3, 5, 5, generator=generator),)),
-        Case("all scores equal", (torch.full((6, 6), 0.5),)),
-        Case("the future scores far higher than the past", (torch.arange(9.0).expand(9, 9) * 50,)),
-    ]
+    yield "4 tokens", torch.randn(4, 4, generator=generator)
+    yield "one token alone", torch.randn(1, 1, 1, generator=generator)
+    yield "batch 2, heads 3, 5 tokens", torch.randn(2, 3, 5, 5, generator=generator)
+    yield "all scores equal", torch.full((6, 6), 0.5)
+    yield "the future scores far higher than the past", torch.arange(9.0).expand(9, 9) * 50
+    yield "the past scores far lower than any mask of thousands", torch.full((3, 3), -2e4).triu(0) - 3e4
+    yield "all axes of one length", torch.randn(3, 3, 3, 3, generator=generator)
 
 
-def _visible(scores, diagonal=0):
-    return torch.ones_like(scores, dtype=torch.bool).tril(diagonal)
+@causal_weights.usual
+def causal_weights(scores):
+    visible = torch.ones_like(scores, dtype=torch.bool).tril()
+    return scores.masked_fill(~visible, -math.inf).softmax(dim=-1)
 
 
-def _no_mask(scores):
-    return scores.softmax(-1)
+causal_weights.slip(".masked_fill(~visible, -math.inf)", "", "no mask").says(
+    "nothing is hidden yet: the first token still gives weight to tokens that come after it."
+)
+causal_weights.slip("tril()", "triu()", "mask upside down").says(
+    "the mask is upside down: each token sees itself and the future, and the past is hidden."
+)
 
 
-def _upside_down(scores):
-    return scores.masked_fill(~_visible(scores).mT, -torch.inf).softmax(-1)
+@causal_weights.mistake(
+    "mask after the softmax",
+    "the future is removed after the softmax, so its share of the weight is lost and rows add "
+    "up to less than 1. Hide it before the softmax.",
+)
+def _(scores):
+    return scores.softmax(-1).tril()
 
 
-def _mask_after_softmax(scores):
-    return scores.softmax(-1) * _visible(scores)
-
-
-def _self_hidden(scores):
-    return scores.masked_fill(~_visible(scores, -1), -torch.inf).softmax(-1)
-
-
-def _one_ahead(scores):
-    return scores.masked_fill(~_visible(scores, 1), -torch.inf).softmax(-1)
-
-
-def _filled_with_zero(scores):
-    return scores.masked_fill(~_visible(scores), 0).softmax(-1)
-
-
-def _softmax_over_rows(scores):
-    return scores.masked_fill(~_visible(scores), -torch.inf).softmax(-2)
-
-
-def _repaired_after_softmax(scores):
-    weights = scores.softmax(-1) * _visible(scores)
+@causal_weights.mistake(
+    "repaired after the softmax",
+    "the future is removed after the softmax and the rows are stretched back to 1. That is right until the "
+    "future's scores are so large that nothing is left of the past: 0 / 0. Hide it before the softmax.",
+)
+def _(scores):
+    weights = scores.softmax(-1).tril()
     return weights / weights.sum(-1, keepdim=True)
 
 
+causal_weights.slip("tril()", "tril(-1)", "a token may not see itself").says(
+    "a token may not look at itself, so the first one has nothing left to look at and its "
+    "row is nan. Keep the diagonal."
+)
+causal_weights.slip("tril()", "tril(1)", "one token too many").says(
+    "each token sees one token ahead. Check which diagonal your triangle begins with."
+)
+causal_weights.slip("-math.inf", "0", "filled with zero").says(
+    "hidden scores are set to 0, but exp(0) is 1, so the future still gets weight. Which score has exp(score) = 0?"
+)
+causal_weights.slip("softmax(dim=-1)", "softmax(dim=-2)", "softmax over the queries").says(
+    "the mask is right, but the softmax runs over the queries. Each row must add up to 1."
+)
+causal_weights.slip("-math.inf", "-1e4", "a finite mask of thousands").says(
+    "hidden scores are set to -10,000. A visible score can be lower still, and then the future wins. "
+    "Only minus infinity hides for certain."
+)
+causal_weights.slip("-math.inf", "-100.0", "a finite mask of a hundred").says(
+    "hidden scores are set to -100. A visible score can be lower still, and then the future wins. "
+    "Only minus infinity hides for certain."
+)
+
+
+@causal_weights.mistake(
+    "a mask added after scaling by booleans",
+    "the mask is added as 0 and 1, which moves scores a little and hides nothing. Add minus infinity, or fill.",
+)
+def _(scores):
+    return (scores + torch.ones_like(scores).tril()).softmax(-1)
+
+
+@exercise(returns="float tensor (batch, heads, tokens, head_dim)", points=1)
 def split_heads(x, heads):
     size = x.shape[-1] // heads
     return torch.stack([x[..., head * size : (head + 1) * size] for head in range(heads)], dim=1)
 
 
-def split_cases():
+@split_heads.cases
+def _():
     def count(*shape):
         return torch.arange(float(math.prod(shape))).reshape(shape)
 
-    return [
-        Case("batch 2, 5 tokens, width 12, 3 heads", (count(2, 5, 12), 3)),
-        Case("batch of one, one token, 2 heads", (count(1, 1, 4), 2)),
-        Case("one head", (count(3, 7, 8), 1)),
-        Case("as many heads as tokens", (count(2, 4, 8), 4)),
-        Case("head_dim 1", (count(1, 3, 6), 6)),
-    ]
+    yield "batch 2, 5 tokens, width 12, 3 heads", count(2, 5, 12), 3
+    yield "batch of one, one token, 2 heads", count(1, 1, 4), 2
+    yield "one head", count(3, 7, 8), 1
+    yield "as many heads as tokens", count(2, 4, 8), 4
+    yield "head_dim 1", count(1, 3, 6), 6
+    yield "batch, tokens, heads and head_dim alike", count(3, 3, 9), 3
 
 
-def _view_without_transpose(x, heads):
+@split_heads.usual
+def split_heads(x, heads):
     batch, tokens, width = x.shape
-    return x.reshape(batch, heads, tokens, width // heads)
+    x = x.reshape(batch, tokens, heads, width // heads)  # (batch, tokens, heads, head_dim)
+    return x.transpose(1, 2)  # (batch, heads, tokens, head_dim)
 
 
-def _tokens_before_heads(x, heads):
-    batch, tokens, width = x.shape
-    return x.reshape(batch, tokens, heads, width // heads)
+split_heads.slip("x.transpose(1, 2)", "x.reshape(batch, heads, tokens, width // heads)", "view without transpose").says(
+    "the shape is right, but heads were cut across tokens: one head now holds pieces of several"
+    " tokens. Cut the width first, then move axes."
+)
+split_heads.slip("x.transpose(1, 2)", "x", "tokens before heads").says(
+    "the width is cut well, but the axes stand as (batch, tokens, heads, head_dim). The heads "
+    "must come before the tokens."
+)
 
 
-def _interleaved(x, heads):
+@split_heads.mistake(
+    "interleaved features",
+    "each head took every so-many-th feature. A head owns neighbouring features: head 0 the "
+    "first head_dim of them, and so on.",
+)
+def _(x, heads):
     batch, tokens, width = x.shape
     return x.reshape(batch, tokens, width // heads, heads).permute(0, 3, 1, 2)
 
 
-def _keys_transposed(x, heads):
-    return split_heads(x, heads).mT
+split_heads.slip("x.transpose(1, 2)", "x.permute(0, 2, 3, 1)", "features before tokens").says(
+    "the last two axes are swapped: a head must be (tokens, head_dim)."
+)
+split_heads.slip("x.transpose(1, 2)", "x.permute(2, 0, 1, 3)", "heads before batch").says(
+    "the heads stand before the batch. The batch stays the first axis."
+)
+split_heads.slip("x.transpose(1, 2)", "x.transpose(1, 2).flip(1)", "the last head first").says(
+    "the heads stand in reverse order. Head 0 owns the first features."
+)
 
 
-def _heads_first(x, heads):
-    return split_heads(x, heads).transpose(0, 1)
-
-
+@exercise(
+    returns="float tensor (tokens, width)",
+    tolerance=1e-4,  # angles reach 127, where float32 itself is off by about 1e-5
+    points=2,
+    single="the table's arguments are whole numbers, so nothing asks for double precision",
+)
 def sinusoidal_positions(tokens, width, base=10_000.0):
     rows = []
     for token in range(tokens):
@@ -177,256 +253,71 @@ def sinusoidal_positions(tokens, width, base=10_000.0):
     return torch.tensor(rows)
 
 
-def position_cases():
-    return [
-        Case("4 places, width 6", (4, 6)),
-        Case("one place, width 2", (1, 2)),
-        Case("9 places, width 8, base 100", (9, 8), {"base": 100.0}),
-        Case("128 places, width 64, base 30", (128, 64), {"base": 30.0}),
-        Case("50 places, width 10", (50, 10)),
-    ]
+@sinusoidal_positions.cases
+def _():
+    yield "4 places, width 6", 4, 6
+    yield "one place, width 2", 1, 2
+    yield case("9 places, width 8, base 100", 9, 8, base=100.0)
+    yield case("128 places, width 64, base 30", 128, 64, base=30.0)
+    yield "50 places, width 10", 50, 10
+    yield "as many places as columns", 8, 8
 
 
-def _angles(tokens, width, base, first=0, step=2, sign=-1):
-    place = torch.arange(first, tokens + first, dtype=torch.float64).unsqueeze(1)
-    return place * base ** (sign * step * torch.arange(width // 2, dtype=torch.float64) / width)
+@sinusoidal_positions.usual
+def sinusoidal_positions(tokens, width, base=10_000.0):
+    place = torch.arange(tokens).unsqueeze(1)  # (tokens, 1)
+    rate = base ** (-torch.arange(0, width, 2) / width)  # (width / 2,)
+    angle = place * rate  # (tokens, width / 2)
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)  # (tokens, width)
 
 
-def _pairs(sines, cosines):
-    return torch.stack((sines, cosines), dim=-1).flatten(1).float()
+sinusoidal_positions.slip(
+    "torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)",
+    "torch.cat((angle.sin(), angle.cos()), dim=-1)",
+    "sines and cosines in halves",
+).says(
+    "all sines come first and all cosines after them. The formula wants them in turns: sine in "
+    "column 2i, cosine in column 2i + 1."
+)
+sinusoidal_positions.slip("arange(0, width, 2)", "arange(width // 2)", "exponent too small").says(
+    "the exponent is i / width. The formula has 2i / width, so the wavelengths must stretch twice as far."
+)
 
 
-def _in_halves(tokens, width, base=10_000.0):
-    angle = _angles(tokens, width, base)
-    return torch.cat((angle.sin(), angle.cos()), dim=-1).float()
-
-
-def _half_exponent(tokens, width, base=10_000.0):
-    angle = _angles(tokens, width, base, step=1)
-    return _pairs(angle.sin(), angle.cos())
-
-
-def _exponent_of_column(tokens, width, base=10_000.0):
+@sinusoidal_positions.mistake(
+    "every column its own wavelength",
+    "sine and cosine of one pair have different wavelengths. Columns 2i and 2i + 1 share one angle.",
+)
+def _(tokens, width, base=10_000.0):
     column = torch.arange(width)
     angle = torch.arange(tokens).unsqueeze(1) * base ** (-column.double() / width)
     return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
 
 
-def _from_one(tokens, width, base=10_000.0):
-    angle = _angles(tokens, width, base, first=1)
-    return _pairs(angle.sin(), angle.cos())
+sinusoidal_positions.slip("rate = base **", "rate = 10_000.0 **", "base not used").says(
+    "the answers fit base 10,000 only. The base is an argument: use it."
+)
+sinusoidal_positions.slip("arange(tokens)", "arange(1, tokens + 1)", "counts from one").says(
+    "the first place is 0, so that its sines are all 0."
+)
+sinusoidal_positions.slip("(angle.sin(), angle.cos())", "(angle.cos(), angle.sin())", "cosine first").says(
+    "sine and cosine have changed places: the sine stands in the even column."
+)
+sinusoidal_positions.slip("(-torch", "(torch", "an exponent without its minus").says(
+    "the exponent lacks its minus, so angles grow with the column. Later columns must turn more slowly."
+)
 
 
-def _cosine_first(tokens, width, base=10_000.0):
-    angle = _angles(tokens, width, base)
-    return _pairs(angle.cos(), angle.sin())
+@sinusoidal_positions.mistake(
+    "waves get shorter",
+    "the angles grow with the column. Later columns must turn more slowly: check the sign of the exponent.",
+)
+def _(tokens, width, base=10_000.0):
+    rate = base ** (2 * torch.arange(width // 2, dtype=torch.float64) / width)
+    angle = torch.arange(tokens, dtype=torch.float64)[:, None] * rate
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1).float()
 
 
-def _multiplied(tokens, width, base=10_000.0):
-    angle = _angles(tokens, width, base, sign=1)
-    return _pairs(angle.sin(), angle.cos())
-
-
-def _base_ignored(tokens, width, base=10_000.0):
-    return sinusoidal_positions(tokens, width)
-
-
-EXERCISES = (
-    Exercise(
-        name="attention",
-        reference=attention,
-        cases=attention_cases,
-        returns="float tensor (..., queries, value width)",
-        points=2,
-        mistakes=(
-            Mistake(
-                "softmax over the queries",
-                _softmax_over_queries,
-                "the softmax runs over the queries. Each query has its own budget of 1 to spend on keys: "
-                "which axis of the scores counts the keys?",
-            ),
-            Mistake(
-                "no scale",
-                _no_scale,
-                "the scores are not scaled. Long vectors give large scores, and large scores make the "
-                "softmax choose one key outright.",
-            ),
-            Mistake(
-                "scaled by d instead of its root",
-                _scale_by_width,
-                "the scores are divided by the number of features. Look at the printed table above: what "
-                "does the spread of a score grow with?",
-            ),
-            Mistake(
-                "multiplied instead of divided",
-                _multiply_by_root,
-                "the scores are multiplied by the scale. The scale is there to make them smaller.",
-            ),
-            Mistake(
-                "scaled after the softmax",
-                _scale_after_softmax,
-                "the scale comes after the softmax, so the weights of a query no longer add up to 1. Scale "
-                "the scores, not the weights.",
-            ),
-            Mistake(
-                "scaled by the number of tokens",
-                _scale_by_tokens,
-                "the scale is taken from the number of tokens. It belongs to the length of one query "
-                "vector: which axis of `query` is that?",
-            ),
-            Mistake(
-                "no softmax",
-                _no_softmax,
-                "the scores mix the values directly. Turn them into weights that are positive and add up to 1 first.",
-            ),
-            Mistake(
-                "an axis counted from the front",
-                _fixed_axis,
-                "the softmax runs over axis 1 counted from the front, which is right for a plain table only. With a "
-                "batch and heads in front, count axes from the back.",
-            ),
-            Mistake(
-                "all axes of the key turned round",
-                _all_axes_turned,
-                "`.T` turns round all axes of the key, the batch included. Swap the last two only.",
-            ),
-            Mistake(
-                "returned the weights",
-                _weights_only,
-                "these are the weights, right so far. What is asked for is the mixture of `value` that they describe.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="causal_weights",
-        reference=causal_weights,
-        cases=causal_cases,
-        returns="float tensor of the same shape as the scores",
-        points=2,
-        mistakes=(
-            Mistake(
-                "no mask",
-                _no_mask,
-                "nothing is hidden yet: the first token still gives weight to tokens that come after it.",
-            ),
-            Mistake(
-                "mask upside down",
-                _upside_down,
-                "the mask is upside down: each token sees itself and the future, and the past is hidden.",
-            ),
-            Mistake(
-                "mask after the softmax",
-                _mask_after_softmax,
-                "the future is removed after the softmax, so its share of the weight is lost and rows add "
-                "up to less than 1. Hide it before the softmax.",
-            ),
-            Mistake(
-                "repaired after the softmax",
-                _repaired_after_softmax,
-                "the future is removed after the softmax and the rows are stretched back to 1. That is right until the "
-                "future's scores are so large that nothing is left of the past: 0 / 0. Hide it before the softmax.",
-            ),
-            Mistake(
-                "a token may not see itself",
-                _self_hidden,
-                "a token may not look at itself, so the first one has nothing left to look at and its row "
-                "is nan. Keep the diagonal.",
-            ),
-            Mistake(
-                "one token too many",
-                _one_ahead,
-                "each token sees one token ahead. Check which diagonal your triangle begins with.",
-            ),
-            Mistake(
-                "filled with zero",
-                _filled_with_zero,
-                "hidden scores are set to 0, but exp(0) is 1, so the future still gets weight. Which score "
-                "has exp(score) = 0?",
-            ),
-            Mistake(
-                "softmax over the queries",
-                _softmax_over_rows,
-                "the mask is right, but the softmax runs over the queries. Each row must add up to 1.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="split_heads",
-        reference=split_heads,
-        cases=split_cases,
-        returns="float tensor (batch, heads, tokens, head_dim)",
-        points=1,
-        mistakes=(
-            Mistake(
-                "view without transpose",
-                _view_without_transpose,
-                "the shape is right, but heads were cut across tokens: one head now holds pieces of several"
-                " tokens. Cut the width first, then move axes.",
-            ),
-            Mistake(
-                "tokens before heads",
-                _tokens_before_heads,
-                "the width is cut well, but the axes stand as (batch, tokens, heads, head_dim). The heads "
-                "must come before the tokens.",
-            ),
-            Mistake(
-                "interleaved features",
-                _interleaved,
-                "each head took every so-many-th feature. A head owns neighbouring features: head 0 the "
-                "first head_dim of them, and so on.",
-            ),
-            Mistake(
-                "features before tokens",
-                _keys_transposed,
-                "the last two axes are swapped: a head must be (tokens, head_dim).",
-            ),
-            Mistake(
-                "heads before batch",
-                _heads_first,
-                "the heads stand before the batch. The batch stays the first axis.",
-            ),
-        ),
-    ),
-    Exercise(
-        name="sinusoidal_positions",
-        reference=sinusoidal_positions,
-        cases=position_cases,
-        returns="float tensor (tokens, width)",
-        tolerance=1e-4,  # angles reach 127, where float32 itself is off by about 1e-5
-        points=2,
-        mistakes=(
-            Mistake(
-                "sines and cosines in halves",
-                _in_halves,
-                "all sines come first and all cosines after them. The formula wants them in turns: sine in "
-                "column 2i, cosine in column 2i + 1.",
-            ),
-            Mistake(
-                "exponent too small",
-                _half_exponent,
-                "the exponent is i / width. The formula has 2i / width, so the wavelengths must stretch twice as far.",
-            ),
-            Mistake(
-                "every column its own wavelength",
-                _exponent_of_column,
-                "sine and cosine of one pair have different wavelengths. Columns 2i and 2i + 1 share one angle.",
-            ),
-            Mistake(
-                "base not used",
-                _base_ignored,
-                "the answers fit base 10,000 only. The base is an argument: use it.",
-            ),
-            Mistake("counts from one", _from_one, "the first place is 0, so that its sines are all 0."),
-            Mistake(
-                "cosine first",
-                _cosine_first,
-                "sine and cosine have changed places: the sine stands in the even column.",
-            ),
-            Mistake(
-                "waves get shorter",
-                _multiplied,
-                "the angles grow with the column. Later columns must turn more slowly: check the sign of the exponent.",
-            ),
-        ),
-    ),
+sinusoidal_positions.slip(".flatten(1)", ".flatten(1).T", "rows and columns swapped").says(
+    "the table lies on its side. A row is a place, a column a wave."
 )
