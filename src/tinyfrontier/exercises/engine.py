@@ -25,10 +25,10 @@ from ..show.boxes import box, code
 from . import calls, form
 from .bench import Bench, leaves
 from .calls import call, random_state_kept, same_input
-from .compare import Difference, brief, describe, first_difference
+from .compare import Difference, describe, first_difference
 from .deeper import Problem, cut, deeper_problem
 from .diagnose import Diagnosis, Pair, diagnose, explain_error, unused_arguments
-from .form import Case, Exercise, Mistake
+from .form import Mistake
 from .progress import remember_pass
 
 TIME_LIMIT = 10.0
@@ -432,12 +432,8 @@ def _display(result: Result) -> None:
 
 
 __all__ = [
-    "Case",
     "CheckFailed",
-    "Exercise",
-    "Mistake",
     "Result",
-    "brief",
     "checker",
     "exercises_of",
     "run_check",
