@@ -28,81 +28,78 @@ def write(folder, *sources: str, name="page", output: str = "", tags=()) -> None
 def run(folder, *more: str) -> subprocess.CompletedProcess:
     """Run every notebook below a folder under the plugin."""
     command = [sys.executable, "-m", "pytest", "-p", "tinyfrontier.authoring.nbval_plugin", "-p", "no:cacheprovider"]
-    command += ["--nbval-lax", "--nbval-current-env", "-q", "-rP", "--color=no", "-c", os.devnull]
+    command += ["--nbval-lax", "--nbval-current-env", "-q", "-rfE", "--color=no", "-c", os.devnull]
     command += ["--rootdir", str(folder), str(folder), *more]
     return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=1200)
 
 
-def test_a_sound_notebook_passes_and_tells_its_cost(tmp_path):
-    """A sound notebook passes, and the table tells its cost; solutions run in strict mode on one thread, in full."""
-    source = (
-        "import os\n"
-        'print(*(os.environ[f"{name}"] or 0 for name in '
-        '("TINYFRONTIER_STRICT", "OMP_NUM_THREADS", "TINYFRONTIER_REHEARSAL")))'
-    )
-    write(tmp_path / "solutions", source, output="1 1 0\n", tags=["nbval-check-output"])
-    write(tmp_path / "notebooks", source, output="0 1 1\n", tags=["nbval-check-output"])
-    result = run(tmp_path)
-    assert result.returncode == 0, result.stdout
-    assert "2 passed" in result.stdout
-    rows = [line for line in result.stdout.splitlines() if line.startswith(("solutions/page", "notebooks/page"))]
+SETTINGS = (
+    "import os\n"
+    'print(*(os.environ[f"{name}"] or 0 for name in '
+    '("TINYFRONTIER_STRICT", "OMP_NUM_THREADS", "TINYFRONTIER_REHEARSAL")))'
+)
+STOPS = {
+    "01_hangs": ("import time\nwhile True: time.sleep(1)", "(`import time`): hung, interrupted after 15 s"),
+    "02_dies": ("import os\nos._exit(3)", "(`import os`): the kernel died"),
+    "03_memory": ("block = b'x' * (400 * 2**20)", "(`block = b'x' * (400 * 2**20)`): a peak of "),
+}
+FAULTS = {
+    "04_changed": ("print(2 + 2)", "5"),
+    "05_network": ("import socket\nsocket.create_connection(('192.0.2.1', 80), 3)", "this course runs offline"),
+    "06_error": ("1 / 0", "ZeroDivisionError"),
+}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory) -> str:
+    """What one run prints over two sound notebooks and six that each fail in their own way."""
+    folder = tmp_path_factory.mktemp("course")
+    check = ["nbval-check-output"]
+    write(folder / "solutions", SETTINGS, name="00_sound", output="1 1 0\n", tags=check)
+    write(folder / "notebooks", SETTINGS, name="00_sound", output="0 1 1\n", tags=check)
+    for name, (source, _) in STOPS.items():
+        write(folder / "notebooks", "1 + 1", source, "2 + 2", name=name)
+    for name, (source, _) in FAULTS.items():
+        write(folder / "notebooks", source, name=name, output="5\n", tags=check)
+    result = run(folder, "--hang-after", "15", "--peak-mib", "400")
+    assert result.returncode == 1
+    return result.stdout
+
+
+def test_a_sound_notebook_passes_and_tells_its_cost(ran):
+    """Sound notebooks pass, solutions strict and in full, copies in rehearsal; the table tells the costs."""
+    rows = [line for line in ran.splitlines() if line.startswith(("solutions/00_sound ", "notebooks/00_sound "))]
     assert len(rows) == 2
     assert rows[1].rstrip().endswith("%")  # the copy's share of its solution
-    assert "students' copies cost" in result.stdout
+    assert "students' copies cost" in ran
+    assert "00_sound.ipynb" not in ran[ran.index("short test summary") :]
 
 
-def test_full_means_no_rehearsal(tmp_path):
-    """With --full-notebooks a student's copy runs as a student runs it."""
-    source = 'import os\nassert not os.environ["TINYFRONTIER_REHEARSAL"]'
-    write(tmp_path / "notebooks", source)
-    assert run(tmp_path, "--full-notebooks").returncode == 0
-    assert run(tmp_path).returncode == 1
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_faulty_notebook_fails(ran, name):
+    """A changed checked output, a download, and an error fail the run, each with its reason."""
+    assert f"{name}.ipynb::Cell 0" in ran[ran.index("short test summary") :]
+    assert FAULTS[name][1] in ran
 
 
-@pytest.mark.parametrize(
-    ("source", "output", "tags", "message"),
-    [
-        ("print(2 + 2)", "5\n", ("nbval-check-output",), "5"),
-        ("import socket\nsocket.create_connection(('192.0.2.1', 80), 3)", "", (), "this course runs offline"),
-        ("1 / 0", "", (), "ZeroDivisionError"),
-    ],
-    ids=["changed output", "network", "error"],
-)
-def test_a_faulty_notebook_fails(tmp_path, source, output, tags, message):
-    """A changed checked output, a download, and an error fail the run."""
-    write(tmp_path / "notebooks", source, output=output, tags=tags)
-    result = run(tmp_path)
-    assert result.returncode == 1
-    assert message in result.stdout
+@pytest.mark.parametrize("name", STOPS)
+def test_a_notebook_that_stops_is_named_in_one_line_and_the_others_go_on(ran, name):
+    """A hung cell, a dead kernel and too much memory are named with notebook, cell number and first line."""
+    assert f"notebooks/{name}, cell 1 {STOPS[name][1]}" in ran
 
 
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        ("import time\nwhile True: time.sleep(1)", "(`import time`): hung, interrupted after 9 s"),
-        ("import os\nos._exit(3)", "(`import os`): the kernel died"),
-        ("block = b'x' * (1700 * 2**20)", "(`block = b'x' * (1700 * 2**20)`): a peak of 1"),
-    ],
-    ids=["a cell that never ends", "a kernel that exits", "over memory"],
-)
-def test_a_notebook_that_stops_is_named_in_one_line_and_the_others_go_on(tmp_path, source, said):
-    """The line names notebook, cell number and first line; its later cells are skipped, other notebooks pass."""
-    write(tmp_path / "notebooks", "1 + 1", source, "2 + 2", name="06_stops")
-    write(tmp_path / "notebooks", "print('sound')", name="07_sound")
-    result = run(tmp_path, "--hang-after", "9")
-    assert result.returncode == 1
-    assert f"notebooks/06_stops, cell 1 {said}" in result.stdout
-    assert "1 failed, 2 passed, 1 skipped" in result.stdout
+def test_the_cells_after_a_stop_are_skipped(ran):
+    """Of eight notebooks six fail at one cell each; the three that stopped skip their last cell."""
+    assert "6 failed, 5 passed, 3 skipped" in ran
 
 
-def test_only_what_is_asked_for_runs(tmp_path):
-    """`--only-lessons` keeps the notebooks of those lessons and leaves the others out."""
-    for name in ("06_wanted", "07_other"):
-        write(tmp_path / "notebooks", f"raise ValueError('{name}')", name=name)
-    result = run(tmp_path, "--only-lessons", "06")
-    assert "06_wanted" in result.stdout
-    assert "07_other" not in result.stdout
-    assert "1 failed, 1 deselected" in result.stdout
+def test_full_runs_the_copies_as_students_do_and_only_what_is_asked_for(tmp_path):
+    """`--full-notebooks` rehearses nothing; `--only-lessons` leaves other lessons out."""
+    write(tmp_path / "notebooks", 'import os\nassert not os.environ["TINYFRONTIER_REHEARSAL"]', name="06_wanted")
+    write(tmp_path / "notebooks", "raise ValueError", name="07_other")
+    result = run(tmp_path, "--full-notebooks", "--only-lessons", "06")
+    assert result.returncode == 0, result.stdout
+    assert "1 passed, 1 deselected" in result.stdout
 
 
 def test_seconds_are_told_and_never_decide():

@@ -36,6 +36,7 @@ def pytest_addoption(parser) -> None:
     group = parser.getgroup("tinyfrontier")
     group.addoption("--full-notebooks", action="store_true", help="students' copies without rehearsal")
     group.addoption("--hang-after", type=float, default=None, help="seconds after which a cell counts as hung")
+    group.addoption("--peak-mib", type=float, default=None, help="memory that a kernel may take, MiB")
     group.addoption("--only-lessons", default="", help="notebooks and tests of these lessons only, as 06,17")
     group.addoption("--only-notebooks", default="", help="notebooks of these lessons only, and all tests")
 
@@ -236,16 +237,17 @@ def _measure(item, kernel) -> None:
     cost = cost_of_process(kernel.km.provisioner.pid)
     seconds = item.parent.speed.reference_seconds(cost.cpu_seconds)
     item.user_properties.append(("notebook", (cost.cpu_seconds, seconds, cost.peak_mib)))
-    fault = over_memory(cost.peak_mib)
+    fault = over_memory(cost.peak_mib, item.config.option.peak_mib)
     if fault:
         raise NotebookStopped(f"{_where(item)}: {fault}")
 
 
-def over_memory(peak_mib: float) -> str:
-    """A sentence that says by how much a peak is over the limit, or ""."""
+def over_memory(peak_mib: float, limit: float | None = None) -> str:
+    """A sentence that says by how much a peak is over the limit (the course's, unless another is given), or ""."""
     from .calibration import PEAK_MIB_LIMIT
 
-    return f"a peak of {peak_mib:.0f} MiB (limit {PEAK_MIB_LIMIT:.0f})" if peak_mib > PEAK_MIB_LIMIT else ""
+    limit = limit or PEAK_MIB_LIMIT
+    return f"a peak of {peak_mib:.0f} MiB (limit {limit:.0f})" if peak_mib > limit else ""
 
 
 def _await(item, kernel, message: str, limit: float) -> None:
