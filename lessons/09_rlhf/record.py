@@ -36,7 +36,7 @@ def measure(lesson, *, seeds, rounds, longer, dpo_steps):
         found["agreement"].append(round(torch.corrcoef(torch.stack([scores, truth]))[0, 1].item(), 3))
         found["best"].append(plain(lesson.best_path(scores, truth)))
 
-        def run(by=judge, beta=0.1, rounds=rounds, **settings):
+        def run(by=judge, beta=0.1, rounds=rounds, seed=seed, **settings):
             return plain(lesson.train_policy(reference, by, beta=beta, seed=seed, rounds=rounds, **settings)[1])
 
         found["free"].append(run(beta=0.0, rounds=longer))
