@@ -19,7 +19,7 @@ QUICK = {
     "linear_steps": 2,
     "other_steps": [1],
     "other_rates": [0.003],
-    "other_names": [[["red", "square"], ["green", "triangle"]]],
+    "other_names": SETTINGS["other_names"],
 }
 
 
