@@ -95,3 +95,30 @@ def test_hiding_paints_grey_and_filling_paints_patches(lesson):
     for changed in (lesson.covered(images, hidden), lesson.filled_with(images, torch.full((1, 16, 4), 0.35), hidden)):
         assert (changed[0, 0, 2:4, 2:4] == 0.35).all()
         assert int((changed != images).sum()) == 4
+
+
+def test_leads_are_taken_draw_by_draw(lesson):
+    """The lead is the mean of differences, its doubt twice their standard error; equal leads have no doubt."""
+    before = torch.rand(10, 3)
+    mean, doubt = lesson.gain(before + torch.tensor([0.1, 0.0, -0.2]), before)
+    assert mean.tolist() == pytest.approx([0.1, 0.0, -0.2], abs=1e-6)
+    assert doubt.tolist() == pytest.approx([0.0] * 3, abs=1e-6)
+    mean, doubt = lesson.gain([[0.0], [2.0]], [[0.0], [0.0]])
+    assert (mean[0], doubt[0]) == (1.0, pytest.approx(2.0))
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_draw_has_as_many_labels_of_each_class(lesson, number):
+    """Each class is drawn equally often, no digit twice, and another draw differs."""
+    chosen = lesson.draw_labels(number, 3)
+    labels = lesson.DIGITS[1][chosen]
+    assert torch.bincount(labels, minlength=10).tolist() == [number] * 10
+    assert len(set(chosen.tolist())) == 10 * number
+    assert not torch.equal(chosen, lesson.draw_labels(number, 4))
+    assert torch.equal(chosen, lesson.draw_labels(number, 3))
+
+
+def test_fine_tuning_can_be_judged_without_the_held_out_digits(lesson, monkeypatch):
+    """Judged on training digits, accuracy does not depend on the held-out ones."""
+    monkeypatch.setattr(lesson, "TEST", None)
+    assert 0 <= lesson.tune(lesson.fresh(0), 1, 0, True, 1e-3, steps=1, judge="train") <= 1
