@@ -98,11 +98,31 @@ def test_sliding_moves_pixels(lesson, by):
 
 
 def test_scrambling_keeps_every_pixel(lesson):
-    """One order for all images, nothing lost."""
-    images, order = torch.randn(3, 1, 8, 8), torch.randperm(64)
-    mixed = lesson.scrambled(images, order)
+    """One order for all images of a seed, another for another seed, nothing lost."""
+    images = torch.randn(3, 1, 8, 8)
+    mixed = lesson.scrambled(images, seed=0)
     assert torch.equal(mixed.flatten(1).sort().values, images.flatten(1).sort().values)
-    assert torch.equal(mixed.flatten(1)[:, order.argsort()], images.flatten(1))
+    assert torch.equal(mixed.flatten(1)[:, lesson.order_of(64, 0).argsort()], images.flatten(1))
+    assert not torch.equal(mixed, lesson.scrambled(images, seed=1))
+
+
+def test_the_slid_exam_asks_every_digit_four_times(lesson):
+    """Each quarter holds all test digits, with their labels, none where it was."""
+    moved, labels = lesson.slid_exam()
+    _, _, test, answers = lesson.digit_data()
+    assert torch.equal(labels, torch.cat([answers] * 4))
+    for quarter in moved.split(len(test)):
+        assert quarter.shape == test.shape
+        assert not torch.equal(quarter, test)
+
+
+def test_a_race_trains_both_on_the_same_images(lesson):
+    """After one step there are two networks and three scores, and the seed decides all of them."""
+    models, scores = lesson.race(40, seed=5, steps=1)
+    _, again = lesson.race(40, seed=5, steps=1)
+    assert set(models) == {"CNN", "ViT"}
+    assert scores == again
+    assert scores["SVM"] > 0.5
 
 
 def test_letters_repeat_and_fonts_do_not_overlap(lesson):

@@ -55,12 +55,28 @@ def pytest_configure(config) -> None:
     config.pluginmanager.register(_Table(config), "tinyfrontier-table")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config) -> int:
     """As many workers as there are cores that this process may use, with 2 GiB of free memory each."""
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return workers_for(cores, psutil.virtual_memory().available)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Schedule by group, with every notebook a group of its own: its cells share a kernel."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class ByNotebook(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file, found, _ = nodeid.partition(".ipynb::")
+            return file if found else super()._split_scope(nodeid)
+
+    return ByNotebook(config, log)
 
 
 def workers_for(cores: int, free_bytes: int) -> int:
@@ -73,7 +89,7 @@ def workers_for(cores: int, free_bytes: int) -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items) -> None:
-    """Keep a notebook's cells on one worker, start the longest first, and leave out what was not asked for."""
+    """Start the longest notebooks first, and leave out what was not asked for."""
     lessons, notebooks = (_numbers(config.option.only_lessons), _numbers(config.option.only_notebooks))
     left_out = [
         item
@@ -86,7 +102,6 @@ def pytest_collection_modifyitems(config, items) -> None:
         items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         if _is_cell(item):
-            item.add_marker(pytest.mark.xdist_group(_name(item.parent)))
             item.add_marker(pytest.mark.timeout(0))  # this plugin watches the kernel itself
     items.sort(key=lambda item: -_expected(item.parent) if _is_cell(item) else 0.0)
 
