@@ -6,11 +6,10 @@ import sys
 
 import nbformat
 import pytest
-from xdist.remote import Producer
 
 from tinyfrontier.authoring.calibration import Speed
 from tinyfrontier.authoring.kernels import cost_of_process
-from tinyfrontier.authoring.nbval_plugin import _Line, over_memory, pytest_xdist_make_scheduler, table, workers_for
+from tinyfrontier.authoring.nbval_plugin import _Line, notebook_of, over_memory, table, workers_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("nbval")]
 
@@ -123,18 +122,13 @@ def test_patience_grows_with_a_slow_machine_and_never_falls_below_five_minutes()
     assert Speed(1.0, 3.0).patience(20.0) == 1200
 
 
-def test_a_notebooks_cells_stay_together(request):
-    """Cells of a notebook are one group, so that one worker runs them in order in one kernel; other tests stand alone."""
-    config = request.config
-    before, config.option.dist = config.option.dist, "loadgroup"
-    try:
-        scheduler = pytest_xdist_make_scheduler(config, Producer("test"))
-    finally:
-        config.option.dist = before
-    scope = scheduler._split_scope
-    assert scope("notebooks/06_x.ipynb::Cell 0") == scope("notebooks/06_x.ipynb::Cell 11") == "notebooks/06_x"
-    assert scope("solutions/06_x.ipynb::Cell 0") != scope("notebooks/06_x.ipynb::Cell 0")
-    assert scope("tests/test_a.py::test_b") != scope("tests/test_a.py::test_c")
+def test_a_notebooks_cells_stay_together():
+    """Cells of a notebook are one group, so that one worker runs them in one kernel; other tests are not concerned."""
+    assert (
+        notebook_of("notebooks/06_x.ipynb::Cell 0") == notebook_of("notebooks/06_x.ipynb::Cell 11") == "notebooks/06_x"
+    )
+    assert notebook_of("solutions/06_x.ipynb::Cell 0") == "solutions/06_x"
+    assert notebook_of("tests/test_a.py::test_b[notebooks]") == ""
 
 
 def test_workers_follow_cores_and_memory():

@@ -64,6 +64,12 @@ def pytest_xdist_auto_num_workers(config) -> int:
     return workers_for(cores, psutil.virtual_memory().available)
 
 
+def notebook_of(nodeid: str) -> str:
+    """The notebook that a cell's id names, such as `solutions/06_mixture_of_experts`; "" for any other test."""
+    file, found, _ = nodeid.partition(".ipynb::")
+    return file if found else ""
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Schedule by group, with every notebook a group of its own: its cells share a kernel."""
@@ -73,8 +79,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByNotebook(LoadGroupScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file, found, _ = nodeid.partition(".ipynb::")
-            return file if found else super()._split_scope(nodeid)
+            return notebook_of(nodeid) or super()._split_scope(nodeid)
 
     return ByNotebook(config, log)
 
