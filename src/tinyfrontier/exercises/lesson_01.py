@@ -46,6 +46,9 @@ attention.slip("math.sqrt(query.shape[-1])", "query.shape[-1]", "scaled by d ins
     "the scores are divided by the number of features. Look at the printed table above: what "
     "does the spread of a score grow with?"
 )
+attention.slip("scores.softmax(dim=-1)", "scores.log_softmax(dim=-1)", "logarithms of the weights").says(
+    "the values are mixed with the logarithms of the weights. Take the plain softmax."
+)
 attention.slip("/ math.sqrt", "* math.sqrt", "multiplied instead of divided").says(
     "the scores are multiplied by the scale. The scale is there to make them smaller."
 )

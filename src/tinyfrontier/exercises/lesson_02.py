@@ -52,6 +52,9 @@ bits_per_byte.slip("logits[:-1], tokens[1:]", "logits, tokens", "not shifted").s
 bits_per_byte.slip("logits[:-1], tokens[1:]", "logits[1:], tokens[:-1]", "shifted the wrong way").says(
     "each row of logits is scored on the token before. Which end of the logits has no token to predict?"
 )
+bits_per_byte.slip("logits[:-1], tokens[1:]", "logits[:-2], tokens[1:-1]", "the last prediction left out").says(
+    "the last token is predicted by the row before it, and that is missing. Only the very last row has no token."
+)
 bits_per_byte.slip(" / math.log(2)", "", "nats").says(
     "these are nats: the loss uses the natural logarithm. A bit is log 2 nats."
 )
@@ -137,6 +140,9 @@ cached_attention.slip(
     "torch.cat([key, cache[0]], dim=2), torch.cat([value, cache[1]], dim=2)",
     "new in front of old",
 ).says("the new keys stand before the old ones. They came later: put them at the end.")
+cached_attention.slip("visible), (key, value)", "visible), (value, key)", "keys and values exchanged").says(
+    "the mixture is right, but the pair holds the values first. Return (keys, values)."
+)
 cached_attention.slip("if cache is not None:", "if False:", "cache ignored").says(
     "the answer is right without a past, but what the cache holds is never looked at."
 )
@@ -211,6 +217,7 @@ def _():
     yield "a small top_p keeps the best", draw(4, 8, size=0.1), None, 0.01
     yield "top_p = 1 keeps even the least likely", torch.tensor([[30.0, 0.0, -80.0], [-90.0, 1.0, 40.0]])
     yield "top_k = all of them", draw(2, 5), 5, 0.9
+    yield "very sure: logits of hundreds and thousands", draw(3, 6, size=1000.0), 4, 0.9
 
 
 @filter_logits.usual
@@ -260,6 +267,16 @@ def _(logits, top_k=None, top_p=1.0):
 
 filter_logits.slip("gather(-1, places.argsort())", "gather(-1, places)", "put back by the wrong table").says(
     "the sorted logits are put back with the table that sorted them. Going back needs its inverse: `places.argsort()`."
+)
+
+
+filter_logits.slip(
+    "ordered.softmax(dim=-1)", "ordered.exp() / ordered.exp().sum(-1, keepdim=True)", "exp by hand"
+).says(
+    "right for small logits, but the exponential of a large one is infinite. The softmax subtracts the largest first."
+)
+filter_logits.slip("return logits", "return logits.log_softmax(dim=-1)", "log-probabilities returned").says(
+    "the kept tokens have log-probabilities in place of their old values. Return the logits as they came."
 )
 
 

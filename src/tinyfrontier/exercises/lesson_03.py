@@ -308,6 +308,13 @@ def _(features, tokens, chosen, table, bias):
     return torch.stack(costs).mean()
 
 
+@masked_word_loss.mistake(
+    "the first row alone", "only the first row of the batch is asked. Count the chosen places of all rows."
+)
+def _(features, tokens, chosen, table, bias):
+    return masked_word_loss(features[:1], tokens[:1], chosen[:1], table, bias)
+
+
 masked_word_loss.slip(" + bias", "", "no bias").says(
     "the bias is missing: how frequent a token is should not depend on the gap."
 )

@@ -243,6 +243,9 @@ def _(logits, tokens, start):
 completion_score.slip(".sum(dim=1)", ".mean(dim=1)", "mean instead of sum").says(
     "this is the mean over the answer's tokens. A text's probability is a product, so its logarithm is a sum."
 )
+completion_score.slip(".sum(dim=1)", ".sum(dim=0)", "summed over the rows").says(
+    "the rows were added up, place by place. Add up the places, and keep one score a row."
+)
 completion_score.slip(".sum(dim=1)", "[:, 0]", "first token only").says(
     "only the answer's first token counts here. An answer may have several."
 )
@@ -292,6 +295,7 @@ def _():
     yield "an opening that ends in spaces, and a name that stands alone", "Say:  \n", "{name} {kind}", three, "n_x"
     yield "the kind first: nothing but the opening's own spaces is left", "Kinds:  ", "{kind} {name}", [], "axis"
     yield "braces that are no place to fill", "{set}\n", "{{{name}}} in {0}: {kind}", [("a%s", "{x}")], "b{}"
+    yield "an indented line", "Args:\n", "    {name} ({kind}): given", three[1:], "axis"
     yield "a line that ends in a tab before the kind", "Tab\n", "{name}\t{kind}", three[:1], "copy"
 
 
@@ -304,6 +308,9 @@ def few_shot_prompt(opening, line, examples, name):
 
 few_shot_prompt.slip('.rstrip(" ")', "", "a space left at the end").says(
     "the prompt ends in a space. You cannot see it, but the model can."
+)
+few_shot_prompt.slip(' + "\\n" for', '.strip() + "\\n" for', "examples stripped").says(
+    "spaces around the examples are lost. Write them as `line` says: only the question loses the spaces at its end."
 )
 few_shot_prompt.slip(' + "\\n"', "", "no ends of lines").says("the examples run into each other. Each ends its line.")
 few_shot_prompt.slip('"\\n"', '" "', "spaces for ends of lines").says(
@@ -318,9 +325,9 @@ few_shot_prompt.slip("in examples]", "in examples[::-1]]", "backwards").says(
 few_shot_prompt.slip("return opening + ", "return ", "opening lost").says(
     "the opening is missing: every prompt begins with it."
 )
-few_shot_prompt.slip("[line.replace", "[opening + line.replace", "opening repeated").says(
-    "the opening stands before every example. Once is enough."
-)
+few_shot_prompt.slip(
+    'return opening + "".join(shown)', 'return "".join(opening + one for one in shown) + opening', "opening repeated"
+).says("the opening stands before every example. Once is enough.")
 few_shot_prompt.slip('.rstrip(" ")', '.rstrip(" ") + "\\n"', "a line end at the end").says(
     "the prompt ends with a new line, so the model has to begin a line instead of finishing one."
 )
