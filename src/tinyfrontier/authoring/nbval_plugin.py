@@ -8,6 +8,7 @@ in a table at the end; an error, a changed checked output, a dead kernel, a hung
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from queue import Empty
 
 import pytest
 
+from .calibration import CELL_SECONDS_LIMIT, PEAK_MIB_LIMIT, SECONDS_LIMIT, calibrate
 from .kernels import cost_of_process, kernel_environment
 from .offline import GUARD
 
@@ -135,8 +137,6 @@ def _costs(file) -> dict[str, float]:
     solution = file.path.parent.parent / "solutions" / file.path.name
     known = _KNOWN.get(solution)
     if known is None:
-        import json
-
         try:
             own = json.loads(solution.read_text(encoding="utf-8"))["metadata"]["tinyfrontier"]
         except (OSError, ValueError, KeyError):
@@ -173,8 +173,6 @@ def _wrap_file(kind) -> None:
     plain_setup, plain_teardown = kind.setup, kind.teardown
 
     def setup(self) -> None:
-        from .calibration import calibrate
-
         self.speed = calibrate(1)
         self.stopped = ""
         folder = self.path.parent.name
@@ -213,8 +211,6 @@ def _wait_for_output_channel(kernel) -> None:
 
 
 def _limit(item) -> float:
-    from .calibration import CELL_SECONDS_LIMIT
-
     if item.config.option.hang_after is not None:
         return item.config.option.hang_after
     return item.parent.speed.patience(_costs(item.parent).get(item.cell.get("id"), CELL_SECONDS_LIMIT))
@@ -264,8 +260,6 @@ def _measure(item, kernel) -> None:
 
 def over_memory(peak_mib: float, limit: float | None = None) -> str:
     """A sentence that says by how much a peak is over the limit (the course's, unless another is given), or ""."""
-    from .calibration import PEAK_MIB_LIMIT
-
     limit = limit or PEAK_MIB_LIMIT
     return f"a peak of {peak_mib:.0f} MiB (limit {limit:.0f})" if peak_mib > limit else ""
 
@@ -324,8 +318,6 @@ class _Table:
 
 def table(lines: list[_Line]) -> list[str]:
     """The closing table: notebook, CPU s, reference s, peak MiB, what is over budget; then what rehearsal saved."""
-    from .calibration import SECONDS_LIMIT
-
     text = [f"{'notebook':<44}{'CPU s':>8}{'reference s':>13}{'peak MiB':>10}{'share':>8}"]
     by_stem: dict[str, dict[str, _Line]] = defaultdict(dict)
     for line in sorted(lines, key=lambda line: line.name.split("/")[::-1]):
