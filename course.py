@@ -446,10 +446,12 @@ def explain(output, root):
 
 
 def clean_environment(**variables):
-    """Return our environment less what would change what runs in .venv, plus `variables`; Python there speaks UTF-8."""
+    """Return our environment less what would change what runs in .venv, plus `variables`; all there speaks UTF-8."""
     unwanted = {"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "UV_PYTHON", "UV_SYSTEM_PYTHON", "PIP_USER"}
     unwanted.add("MPLBACKEND")  # it would switch the notebooks' inline figures off
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+    if environment.get("LC_ALL") in ("C", "POSIX"):  # alembic, under nbgrader, reads paths by the locale all the same
+        environment["LC_ALL"] = "C.UTF-8"
     return {**environment, **variables, "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
 
 

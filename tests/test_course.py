@@ -737,7 +737,7 @@ FAKE_PYTHON = """#!/bin/sh
 case "$*" in
 *"import json"*) echo '{"python": [3, 11, 7], "pip": true, "torch": "2.13.0+cpu", "missing": []}' ;;
 *" pip "*) echo "using $PWD"; cat failure 2>/dev/null && exit 1 ;;
-*) echo "now $* with UTF-8 mode $PYTHONUTF8" ;;
+*) echo "now $* with UTF-8 mode $PYTHONUTF8 in $LC_ALL" ;;
 esac
 exit 0
 """
@@ -777,7 +777,7 @@ def test_an_installation_survives_a_locale_without_letters(far_folder):
     """In a C locale and a Chinese folder the launcher installs, logs the path as it is, and becomes the command."""
     code, shown, errors = launch(far_folder, "doctor", "深", **NO_LOCALE)
     assert (code, errors) == (0, "")
-    assert "now -m tinyfrontier.authoring.doctor 深 with UTF-8 mode 1" in shown
+    assert "now -m tinyfrontier.authoring.doctor 深 with UTF-8 mode 1 in C.UTF-8" in shown
     log = (far_folder / ".venv/install.log").read_text(encoding="utf-8")
     assert f"$ {far_folder}/.venv/bin/python -m pip" in log
     assert f"using {far_folder}" in log
