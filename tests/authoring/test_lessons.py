@@ -240,7 +240,7 @@ def test_definitions_run_no_lesson(tmp_path):
     """Imports, functions and constants of a lesson are loaded; its other statements are not run."""
     root = course_folder(tmp_path)
     path = root / "lessons" / "00_start_here.md"
-    path.write_text(TOY.replace("SECRET = 41 + 1", "SECRET = 41 + 1\nraise SystemExit"), encoding="utf-8")
+    path.write_text(TOY.replace("SECRET = 41 + 1", "SECRET = 40\nSECRET += 2\nraise SystemExit"), encoding="utf-8")
     module = definitions(path)
     assert module.SECRET == 42
     assert module.mean_squared_error(module.torch.ones(2), module.torch.zeros(2)).item() == 1.0
