@@ -18,6 +18,7 @@ import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from . import maps
+from .bands import outside_bands
 from .calibration import (
     CELL_SECONDS_LIMIT,
     PEAK_MIB_LIMIT,
@@ -205,7 +206,7 @@ def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> s
     notebook = to_notebook(lesson, solution=True)
     if not force and not newer and solution.exists() and reuse_outputs(notebook, nbformat.read(solution, as_version=4)):
         solution.write_text(to_text(notebook), encoding="utf-8")
-        return "only prose changed, outputs kept"
+        return "only prose changed, outputs kept" + _page_words(lesson, notebook)
     before = calibrate()
     try:
         cost = execute(notebook, root / "notebooks", strict=True, speed=before)
@@ -231,7 +232,12 @@ def build_lesson(lesson: Lesson, root: Path = ROOT, *, force: bool = False) -> s
         words += f"; OVER BUDGET, forced: {'; '.join(faults)}"
     elif cost.cpu_seconds > SECONDS_WANTED:
         words += f"; over the {SECONDS_WANTED:.0f} s that are wanted"
-    return words
+    return words + _page_words(lesson, notebook)
+
+
+def _page_words(lesson: Lesson, notebook: nbformat.NotebookNode) -> str:
+    outside = outside_bands(notebook) if lesson.number else []
+    return f"; page outside its bands: {', '.join(outside)}" if outside else ""
 
 
 def build_pages(root: Path = ROOT) -> None:

@@ -13,6 +13,7 @@ import jupytext
 import yaml
 
 from .._course import claims_in
+from .bands import count_words
 
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-output")
@@ -59,12 +60,10 @@ class Lesson:
     def minutes(self) -> int:
         """Minutes that the lesson takes: words / 150, lines of code / 20, and what its exercises say of themselves."""
         prose = "\n\n".join(cell.source for cell in self.cells if cell.kind == "markdown")
-        plain = re.sub(r"\$\$.*?\$\$|```.*?```|<[^>]+>|https?://\S+", " ", prose, flags=re.S)
-        words = len(re.findall(r"[A-Za-z\u4e00-\u9fff]+(?:['-][A-Za-z]+)*", plain))
         code = [line for cell in self.cells if cell.kind == "code" for line in cell.source.split("\n")]
         lines = sum(bool(line.strip()) and line.strip() not in (BEGIN, END) for line in code)
         exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
-        return round(words / 150 + lines / 20 + exercises)
+        return round(count_words(prose) / 150 + lines / 20 + exercises)
 
     def tagged(self, tag: str) -> list[Cell]:
         """The cells that carry a tag."""
