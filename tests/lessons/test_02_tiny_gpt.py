@@ -54,10 +54,8 @@ def test_logits_and_gradients_equal_the_library(lesson, sizes, batch, tokens):
 def test_the_shipped_weights_give_the_same_logits(lesson):
     """The lesson's class with the shipped weights says what the course's own GPT says."""
     shipped, _ = lesson.load_gpt()
-    sizes = shipped.config
-    mine = lesson.GPT(sizes.vocabulary, sizes.context, sizes.layers, sizes.heads, sizes.width, sizes.tied).eval()
-    mine.load_state_dict(shipped.state_dict())
-    some = torch.randint(sizes.vocabulary, (2, 31))
+    mine = lesson.copy_of(shipped)
+    some = torch.randint(shipped.config.vocabulary, (2, 31))
     with torch.no_grad():
         assert (mine(some)[0] - shipped(some)[0]).abs().max() < 1e-4
 
@@ -102,11 +100,13 @@ def test_reading_in_windows_covers_every_token_once(lesson, length):
     class Echo:
         """Says at each place which token stands there and how many it has seen."""
 
+        context = 8
+
         def __call__(self, tokens):
             seen = torch.arange(1, tokens.shape[1] + 1).expand_as(tokens)
             return torch.stack([tokens, seen], dim=-1).float(), None
 
-    rows = lesson.read(Echo(), torch.arange(length), 8)
+    rows = lesson.read(Echo(), torch.arange(length))
     assert rows[:, 0].tolist() == list(range(length))
     assert (rows[:, 1] >= torch.arange(1, length + 1).clamp(max=5)).all()
 
@@ -117,16 +117,57 @@ def test_even_odds_cost_the_logarithm_of_the_vocabulary(lesson):
     assert bits == pytest.approx(5 * 10 / 20)
 
 
+SMOOTHINGS = ["Witten-Bell", "Kneser-Ney"]
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
 @pytest.mark.parametrize("order", [1, 2, 4])
-def test_ngram_probabilities_add_up_to_one(lesson, order):
+def test_ngram_probabilities_add_up_to_one(lesson, order, smoothing):
     """The bets on all 256 next bytes add up to 1, in seen and unseen contexts."""
     for past in (b"abc", b"zzz", b""):
-        spent = lesson.ngram_bits(b"abcabdabcabe", past, order) * len(past) if past else 0.0
         total = 0.0
         for byte in range(256):
-            text = past + bytes([byte])
-            total += 2 ** (spent - lesson.ngram_bits(b"abcabdabcabe", text, order) * len(text))
+            costs = lesson.ngram_costs(b"abcabdabcabe", past + bytes([byte]), order, smoothing)
+            assert costs.shape == (order, len(past) + 1)
+            total += 2 ** -costs[-1, -1]
         assert total == pytest.approx(1)
+
+
+def obvious_bet(train, h, x, smoothing, longest=True):
+    """The bet on byte x after context h, by the formulas, counting anew each time."""
+    spots = range(len(train))
+    if smoothing == "Witten-Bell" or longest:
+        after = [train[i + len(h)] for i in spots if train[i : i + len(h)] == h and i + len(h) < len(train)]
+    else:
+        pairs = {train[i : i + len(h) + 2] for i in spots if train[i + 1 : i + 1 + len(h)] == h}
+        after = [pair[-1] for pair in pairs if len(pair) == len(h) + 2]
+    shorter = obvious_bet(train, h[1:], x, smoothing, longest=False) if h else 1 / 256
+    if not after:
+        return shorter
+    kinds, count = len(set(after)), after.count(x)
+    if smoothing == "Witten-Bell":
+        return (count + kinds * shorter) / (len(after) + kinds)
+    return (max(count - 0.75, 0) + 0.75 * kinds * shorter) / len(after)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHINGS)
+def test_ngrams_bet_as_the_formulas_say(lesson, smoothing):
+    """Every cost at every order equals the formulas, worked out by counting anew for each byte."""
+    train, test = b"the theory of the thing is the other thing there", b"then the other thong"
+    costs = lesson.ngram_costs(train, test, 5, smoothing)
+    for order in range(1, 6):
+        for end, x in enumerate(test):
+            h = test[max(0, end - order + 1) : end]
+            # near the beginning there is no longer context: the shorter one speaks as it does for longer ones
+            bet = obvious_bet(train, h, x, smoothing, longest=len(h) == order - 1)
+            assert costs[order - 1, end] == pytest.approx(-math.log2(bet)), (order, end)
+
+
+def test_kneser_ney_bets_better_than_witten_bell(lesson):
+    """On held-out text of the course, Kneser-Ney's best order costs at least a tenth of a bit less."""
+    corpus = lesson.text_corpus()
+    best = [lesson.ngram_costs(corpus.train, corpus.test, 7, name).mean(axis=1).min() for name in SMOOTHINGS]
+    assert best[1] < best[0] - 0.1
 
 
 def test_bpe_by_hand_agrees_with_the_library(lesson):
@@ -168,8 +209,8 @@ def test_temperature_zero_is_the_limit(lesson):
 def test_the_fresh_model_knows_nothing(lesson):
     """Before training the loss is close to that of even odds."""
     torch.manual_seed(0)
-    loss = lesson.next_token_loss(lesson.GPT(), torch.randint(lesson.VOCABULARY, (4, 33)))
-    assert abs(loss.item() - math.log(lesson.VOCABULARY)) < 0.3
+    loss = lesson.next_token_loss(lesson.GPT(), torch.randint(lesson.VOCAB, (4, 33)))
+    assert abs(loss.item() - math.log(lesson.VOCAB)) < 0.3
 
 
 @pytest.mark.parametrize(("past", "new"), [(0, 5), (3, 1), (4, 3)])
