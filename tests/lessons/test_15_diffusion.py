@@ -149,12 +149,46 @@ def test_frechet_equals_the_matrix_root(lesson, dimensions):
     assert lesson.frechet(a, b) == pytest.approx(expected, rel=1e-5)
 
 
-def test_gaussian_images_keep_mean_and_covariance(lesson):
-    """Draws from the fitted Gaussian have the images' pixel means."""
+def test_gaussian_draws_keep_mean_and_spread(lesson):
+    """Draws from the fitted Gaussian have the images' pixel means and deviations."""
     images = 0.2 * random(200, 1, 8, 8, seed=12) + 0.3 * random(1, 1, 8, 8, seed=13)
-    draws = lesson.gaussian_images(images, 4000, torch.Generator().manual_seed(14))
+    draws = lesson.gaussian_draws(images, 4000)
     assert draws.shape == (4000, 1, 8, 8)
-    torch.testing.assert_close(draws.mean(0), images.mean(0), rtol=0, atol=0.03)
+    torch.testing.assert_close(draws.mean(0), images.mean(0), rtol=0, atol=0.04)
+    torch.testing.assert_close(draws.std(0), images.std(0), rtol=0, atol=0.04)
+
+
+def test_many_gaussians_a_digit_stay_closer_to_the_training_digits(lesson):
+    """Draws come in the order of the wanted digits, and more Gaussians a digit lie nearer to training digits."""
+    few, many = (lesson.gaussians_a_digit(number, 0) for number in (1, 12))
+    assert few.shape == many.shape == (450, 1, 8, 8)
+    assert lesson.nearest(many).values.median() < lesson.nearest(few).values.median() - 0.2
+    zeros, ones = few[::10], few[1::10]
+    assert (zeros[:, 0, 3:5, 3:5].mean() < ones[:, 0, 3:5, 3:5].mean()) == (
+        lesson.TRAIN[lesson.TRAIN_LABELS == 0][:, 0, 3:5, 3:5].mean()
+        < lesson.TRAIN[lesson.TRAIN_LABELS == 1][:, 0, 3:5, 3:5].mean()
+    )
+
+
+def test_told_apart_is_chance_for_real_digits_and_certain_for_noise(lesson):
+    """The second judge cannot tell training from test digits, and always tells noise."""
+    real, _ = lesson.real_draw(3)
+    assert 0.4 < lesson.told_apart(real) < 0.6
+    assert lesson.told_apart(random(450, 1, 8, 8, seed=16).clamp(-1, 1)) > 0.95
+
+
+def test_measures_of_the_test_digits_themselves(lesson):
+    """Compared with themselves, test digits are at distance 0, and their diversity is 1."""
+    distance, _, agreement, novel = lesson.measures(lesson.Judge(), lesson.TEST, lesson.TEST_LABELS)
+    assert distance == pytest.approx(0, abs=1e-3)
+    assert 0 <= agreement <= 1
+    assert novel == pytest.approx(lesson.nearest(lesson.TEST).values.median().item())
+    assert lesson.diversity(lesson.TEST, lesson.TEST_LABELS) == pytest.approx(1)
+
+
+def test_a_sampler_steps_back_to_the_next_time_and_then_to_clean(lesson):
+    """Each time steps back to the alpha-bar of the next, and the last one to 1."""
+    assert lesson.earlier([99, 49, 9]).tolist() == [*lesson.ALPHA_BARS[[49, 9]].tolist(), 1.0]
 
 
 def test_guidance_moves_linearly_from_untold_to_told(lesson):

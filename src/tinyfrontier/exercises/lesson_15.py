@@ -114,9 +114,10 @@ ddpm_step.cases(_steps)
 @ddpm_step.usual
 def ddpm_step(noisy, clean, a_t, a_prev, fresh):
     beta = 1 - a_t / a_prev
-    mean = a_prev.sqrt() * beta / (1 - a_t) * clean + (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * noisy
+    from_clean = a_prev.sqrt() * beta / (1 - a_t) * clean
+    from_noisy = (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * noisy
     variance = (1 - a_prev) / (1 - a_t) * beta
-    return mean + variance.sqrt() * fresh
+    return from_clean + from_noisy + variance.sqrt() * fresh
 
 
 ddpm_step.slip("variance.sqrt()", "variance", "variance as spread").says(
@@ -130,8 +131,8 @@ ddpm_step.slip(" + variance.sqrt() * fresh", "", "no dice").says(
     "this returns the mean alone: the fresh noise is not used."
 )
 ddpm_step.slip(
-    "clean + (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * noisy",
-    "noisy + (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * clean",
+    "clean\n    from_noisy = (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * noisy",
+    "noisy\n    from_noisy = (1 - beta).sqrt() * (1 - a_prev) / (1 - a_t) * clean",
     "weights swapped",
     "the weights of `clean` and `noisy` have changed places.",
 )
@@ -165,7 +166,7 @@ ddpm_step.slip("(1 - beta).sqrt()", "beta.sqrt()", "root of beta").says(
 ddpm_step.slip("(1 - a_prev) / (1 - a_t) * beta", "(1 - a_t) / (1 - a_prev) * beta", "variance upside down").says(
     "the variance's ratio is upside down: at the last step it should be 0, not infinite."
 )
-ddpm_step.slip("mean + variance", "mean - variance", "fresh noise taken away").says(
+ddpm_step.slip("noisy + variance", "noisy - variance", "fresh noise taken away").says(
     "the fresh noise is subtracted; the formula adds it."
 )
 
