@@ -48,9 +48,11 @@ def test_numbers_crowd_a_paragraph(text, dense):
 
 
 def test_a_picture_wants_prose():
-    """A plot with code after it is counted, and so is one that ends the page."""
+    """A plot with code after it is counted, and so is one that ends the page; instructors' cells are not in the way."""
     draw = [new_code_cell("draw()", outputs=[PICTURE]) for _ in range(2)]
     assert page(*draw)["plots without prose after them"] == 2
+    held = new_code_cell("assert True", metadata={"tags": ["instructor"]})
+    assert page(draw[0], held, new_markdown_cell("See?"))["plots without prose after them"] == 0
 
 
 def test_what_is_outside_is_said():

@@ -55,10 +55,16 @@ def page_weight(notebook: NotebookNode) -> dict[str, int]:
         round(count_words(prose) / 150 + total / 20 + exercises),
         code.index(plots[0]) if plots else len(code),
         sum(len(_NUMBER.findall(text)) > 4 for text in bare),
-        sum(place + 1 >= len(cells) or cells[place + 1].cell_type != "markdown" for place in plots),
+        sum(not _explained(cells[place + 1 :]) for place in plots),
         sum(len(re.findall(r"= predict\(", cells[place].source)) for place in code),
     )
     return dict(zip(BANDS, counts, strict=True))
+
+
+def _explained(following: list[NotebookNode]) -> bool:
+    """Whether prose comes next for a student, who does not see the instructors' cells."""
+    seen = (cell for cell in following if "instructor" not in cell.metadata.get("tags", []))
+    return next((cell.cell_type == "markdown" for cell in seen), False)
 
 
 def outside_bands(notebook: NotebookNode) -> list[str]:
