@@ -276,8 +276,8 @@ def _():
 @state_bytes.usual
 def state_bytes(parameters, ranks, stage, widths=(2, 2, 12)):
     share = -(-parameters // ranks)
-    sharded_from = (3, 2, 1)
-    return tuple(width * (share if stage >= first else parameters) for width, first in zip(widths, sharded_from))
+    kinds = zip(widths, (3, 2, 1))  # bytes a place, first stage that shards it
+    return tuple(width * (share if stage >= first else parameters) for width, first in kinds)
 
 
 state_bytes.slip("(3, 2, 1)", "(1, 2, 3)", "weights first").says(
