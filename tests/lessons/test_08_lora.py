@@ -208,3 +208,31 @@ def test_forgetting_is_read_off_where_the_path_first_passes(lesson):
     assert lesson.old_at(line, 1.8) == pytest.approx(1.1)
     assert lesson.old_at(line, 1.55) == pytest.approx(1.4)
     assert lesson.old_at(line, 1.5) == pytest.approx(1.6)
+
+
+def test_lost_is_counted_at_seven_tenths_of_the_full_gain(lesson):
+    """The target lies 70 % of the way to full fine-tuning's score; the loss is against the untouched model."""
+    line = np.array([[2.0, 1.0], [1.6, 1.2], [1.5, 1.6]])
+    assert lesson.lost(line, 1.5) == pytest.approx(lesson.old_at(line, 1.65) - 1.0)
+
+
+@pytest.mark.parametrize(("method", "free"), [("full", 1.0), ("last layer", None), ("biases, norms", None)])
+def test_a_method_frees_what_it_names(lesson, method, free):
+    """Full fine-tuning frees all, the others only the head, or only what is no matrix; the base stays as it was."""
+    base = small()
+    loose = {name: p for name, p in lesson.partly_free(base, method).named_parameters() if p.requires_grad}
+    every = dict(base.named_parameters())
+    wanted = {
+        "full": set(every),
+        "last layer": {"head.weight"},
+        "biases, norms": {name for name, p in every.items() if p.dim() == 1},
+    }
+    assert set(loose) == wanted[method]
+    assert all(p.requires_grad for p in base.parameters())
+
+
+def test_a_plain_model_needs_no_merging(lesson):
+    """Merging gives a model without adapters back as it is, and an adapted one as a new plain model."""
+    base = small()
+    assert lesson.merged(base, base) is base
+    assert not lesson.adapters(lesson.merged(shaken(lesson, base, 2, 4.0), base))

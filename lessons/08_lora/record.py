@@ -1,0 +1,54 @@
+"""What lesson 08 records: how its rates were picked, and gains and forgetting over seeds and steps."""
+
+SETTINGS = {"steps": [50, 100, 200], "seeds": {"50": [0, 1, 2, 3, 4], "100": [0, 1, 2], "200": [0, 1, 2]}}
+QUICK = {"steps": [2], "seeds": {"2": [0]}}
+
+PICKING_SEED = 10
+FACTORS = (0.5, 1, 2)  # of the rates below
+AROUND = {
+    "full": 1e-3,
+    "last layer": 3e-3,
+    "biases, norms": 1e-2,
+    "rank 1": 1e-2,
+    "rank 4": 1e-2,
+    "rank 16": 6e-3,
+}
+LONG = ("full", "rank 4", "rank 16")  # beyond the fewest steps
+
+
+def measure(lesson, *, steps, seeds):
+    """By steps: bits of cut-out code by rate; gain (seeds, [share, bits of code, of documentation]); bits lost."""
+    base, words = lesson.load_gpt()
+    text = lesson.python_source(1_000_000, packages=("networkx",))
+    docs = lesson.documentation(("python", "numpy", "scipy", "matplotlib"), max_characters=120_000)
+    tokens = lesson.torch.tensor(words.encode(text.train.decode()))
+    exams = lesson.exam(text.test.decode(), words), lesson.exam(docs.test_text, words)
+    start = [lesson.bits_per_byte(base, each) for each in exams]
+    cut = tokens[-len(tokens) // 10 :]
+    rehearsal = lesson.exam(words.decode(cut.tolist()), words)
+    figures = {"tried": {}, "gain": {}, "lost": {}}
+    for count in steps:
+        methods = AROUND if count == steps[0] else LONG
+        tried = figures["tried"][str(count)] = {}
+        for method in methods:
+            tried[method] = {}
+            for factor in FACTORS if count > 2 else FACTORS[:1]:
+                rate = factor * AROUND[method]
+                model = lesson.tune(base, method, tokens[: -len(cut)], rate, PICKING_SEED, count)
+                tried[method][f"{rate:g}"] = round(lesson.bits_per_byte(model, rehearsal), 4)
+        gain = figures["gain"][str(count)] = {method: [] for method in methods if method != "full"}
+        lost = figures["lost"][str(count)] = {method: [] for method in lesson.PATHS}
+        for seed in seeds[str(count)]:
+            full = None
+            for method in methods:
+                rate = float(min(tried[method], key=tried[method].get))
+                plain = lesson.merged(lesson.tune(base, method, tokens, rate, seed, count), base)
+                scores = [lesson.bits_per_byte(plain, each) for each in exams]
+                full = scores[0] if method == "full" else full
+                if method != "full":
+                    share = (start[0] - scores[0]) / (start[0] - full)
+                    gain[method].append([round(share, 4), *(round(bits, 4) for bits in scores)])
+                if method in lesson.PATHS:
+                    line = lesson.path(plain, base, exams, start)
+                    lost[method].append(round(lesson.lost(line, full), 4))
+    return figures
