@@ -1,7 +1,7 @@
 """What lesson 08 records: how its rates were picked, and gains and forgetting over seeds and steps."""
 
 SETTINGS = {"steps": [50, 100, 200], "seeds": {"50": [0, 1, 2, 3, 4], "100": [0, 1, 2], "200": [0, 1, 2]}}
-QUICK = {"steps": [2], "seeds": {"2": [0]}}
+QUICK = {"steps": [2, 3], "seeds": {"2": [0], "3": [0]}}
 
 PICKING_SEED = 10
 FACTORS = (0.5, 1, 2)  # of the rates below
@@ -32,7 +32,7 @@ def measure(lesson, *, steps, seeds):
         tried = figures["tried"][str(count)] = {}
         for method in methods:
             tried[method] = {}
-            for factor in FACTORS if count > 2 else FACTORS[:1]:
+            for factor in FACTORS if count > 3 else FACTORS[:1]:
                 rate = factor * AROUND[method]
                 model = lesson.tune(base, method, tokens[: -len(cut)], rate, PICKING_SEED, count)
                 tried[method][f"{rate:g}"] = round(lesson.bits_per_byte(model, rehearsal), 4)
