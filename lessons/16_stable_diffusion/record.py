@@ -4,17 +4,19 @@ import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
 SETTINGS = {
-    "seeds": [0, 1, 2],
-    "steps": 330,
+    "seeds": [0, 1, 2, 3, 4],
+    "looks": [50, 170, 250, 330],
+    "few": 3,
     "prompts": 60,
     "drawn": 100,
-    "guidance": [1, 1.5, 2, 3, 4, 5, 7, 7.5, 12],
+    "guidance": [1, 2, 3, 4, 5, 7.5, 12],
     "drawing_steps": [2, 4, 8, 20, 50],
     "whole_world": 6000,
 }
 QUICK = {
     "seeds": [0],
-    "steps": 1,
+    "looks": [1],
+    "few": 1,
     "prompts": 2,
     "drawn": 2,
     "guidance": [2],
@@ -23,11 +25,12 @@ QUICK = {
 }
 
 
-def measure(lesson, *, seeds, steps, prompts, drawn, guidance, drawing_steps, whole_world):
-    """Shares drawn right by the shipped model on `drawn` prompts, and by fresh U-Nets after `steps` steps.
+def measure(lesson, *, seeds, looks, few, prompts, drawn, guidance, drawing_steps, whole_world):
+    """Shares drawn right by the shipped model on `drawn` prompts, and by fresh U-Nets as they learn.
 
-    The fresh ones learn in the whole world; and in an easy one, where all things are large and nothing jitters: one for
-    each seed, and a control whose captions belong to other pictures. They are judged on `prompts` prompts of each kind.
+    The fresh ones learn in the small world, where all things are large and nothing jitters, one for each seed. The
+    first `few` seeds also learn with a text encoder that was never trained, and with captions of other pictures. One
+    learns in the whole world. They are judged on `prompts` prompts of each kind, none of which the lesson shows.
     """
     pipe = lesson.StableDiffusionPipeline.from_pretrained(lesson.stable_diffusion_folder())
     pipe.set_progress_bar_config(disable=True)
@@ -38,30 +41,43 @@ def measure(lesson, *, seeds, steps, prompts, drawn, guidance, drawing_steps, wh
     def share(w, n):
         return round(lesson.right(pipe, pipe.unet, mixed, w=w, steps=n), 4)
 
-    figures = {
-        "by_guidance": {w: share(w, 20) for w in guidance},
-        "by_guidance_8_steps": {w: share(w, 8) for w in guidance},
-        "by_steps": {n: share(2, n) for n in drawing_steps},
-    }
-    own = pipe.scheduler
-    for kind in (EulerDiscreteScheduler, DPMSolverMultistepScheduler):
-        pipe.scheduler = kind.from_config(own.config)
-        name = "by_steps_" + kind.__name__.removesuffix("Scheduler")
-        figures[name] = {n: _by_pipeline(lesson, pipe, mixed, n) for n in drawing_steps}
-    pipe.scheduler = own
+    figures = {"by_guidance": {n: [share(w, n) for w in guidance] for n in (8, 20)}}
+    figures["by_steps"] = {"DDIM": [share(2, n) for n in drawing_steps]}
+    for name, kind in (("Euler", EulerDiscreteScheduler), ("DPM-Solver++", DPMSolverMultistepScheduler)):
+        other = lesson.with_part(pipe, scheduler=kind.from_config(pipe.scheduler.config))
+        figures["by_steps"][name] = [_by_pipeline(lesson, other, mixed, n) for n in drawing_steps]
 
-    found = {"steps": steps, "prompts": prompts}
-    whole = lesson.captioned_scenes(whole_world, seed=4)
-    exam = [lesson.captioned_scenes(prompts, seed=11, held_out=which).scenes for which in (False, True)]
-    found["whole"] = _young(lesson, pipe, whole.captions, whole.images, exam, seed=0, steps=steps)
     learned = lesson.easy(False)
     captions, images = [scene.caption for scene in learned], lesson.render(learned, jitter=0)
-    exam = [lesson.some(lesson.easy(which), prompts, seed=60) for which in (False, True)]
-    found["easy"] = [_young(lesson, pipe, captions, images, exam, seed=seed, steps=steps) for seed in seeds]
+    exam = {name: lesson.some(lesson.easy(which), prompts, seed=60) for name, which in _KINDS.items()}
     order = torch.randperm(len(captions), generator=torch.Generator().manual_seed(0)).tolist()
-    other = [captions[i] for i in order]
-    found["shuffled"] = _young(lesson, pipe, other, images, exam, seed=0, steps=steps)
-    return {**figures, "from_nothing": found}
+    shuffled = [captions[i] for i in order]
+    deaf = [lesson.with_part(pipe, text_encoder=lesson.untrained_encoder(pipe, seed)) for seed in seeds[:few]]
+    end = looks[-1:]
+    figures["own"] = _together([_young(lesson, pipe, captions, images, exam, looks, seed) for seed in seeds])
+    figures["untrained_encoder"] = _together(
+        [_young(lesson, other, captions, images, exam, end, seed) for other, seed in zip(deaf, seeds)]
+    )
+    figures["shuffled"] = _together([_young(lesson, pipe, shuffled, images, exam, end, seed) for seed in seeds[:few]])
+    whole = lesson.captioned_scenes(whole_world, seed=4)
+    exam = {name: lesson.captioned_scenes(prompts, seed=11, held_out=which).scenes for name, which in _KINDS.items()}
+    known = lesson.to_latents(pipe.vae, whole.images)
+    figures["whole"] = {
+        "unet": _together([_young(lesson, pipe, whole.captions, whole.images, exam, end, seeds[0])]),
+        "regression": {
+            name: round(lesson.rival_right(pipe.vae, lesson.regressed, scenes, whole.captions, known), 4)
+            for name, scenes in exam.items()
+        },
+    }
+    return figures
+
+
+_KINDS = {"seen": False, "held_out": True}
+
+
+def _together(runs):
+    """Runs of {kind: shares} as {kind: [shares of each run]}."""
+    return {kind: [run[kind] for run in runs] for kind in runs[0]}
 
 
 def _by_pipeline(lesson, pipe, scenes, steps):
@@ -72,14 +88,13 @@ def _by_pipeline(lesson, pipe, scenes, steps):
     return round(lesson.drawn_right(images, scenes).float().mean().item(), 4)
 
 
-def _young(lesson, pipe, captions, images, exam, *, seed, steps):
-    """Train a fresh U-Net on pictures with captions; its CPU seconds, and the shares of prompts that it draws right."""
-    lesson.seed_everything(seed)
-    unet = lesson.UNet2DConditionModel.from_config(pipe.unet.config)
+def _young(lesson, pipe, captions, images, exam, looks, seed):
+    """Train a fresh U-Net on pictures with captions; the shares of prompts that it draws right at each of `looks`."""
     with torch.no_grad():
         told, empty = lesson.states_of(pipe, list(captions)), lesson.states_of(pipe, [""])[0]
-    latents = lesson.to_latents(pipe.vae, images)
-    history = lesson.train_unet(unet.train(), latents, told, empty, pipe.scheduler.alphas_cumprod, seed, steps)
-    unet.eval().requires_grad_(False)
-    seen, held_out = (round(lesson.right(pipe, unet, scenes, seed=seed), 4) for scenes in exam)
-    return {"cpu_seconds": round(history.cpu_seconds), "seen": seen, "held_out": held_out}
+    inputs = lesson.to_latents(pipe.vae, images), told, empty, pipe.scheduler.alphas_cumprod
+    shares = {name: [] for name in exam}
+    for _, average, _ in lesson.train_unet(lesson.fresh_unet(pipe, seed), *inputs, looks, seed):
+        for name, scenes in exam.items():
+            shares[name].append(round(lesson.right(pipe, average, scenes, seed=seed), 4))
+    return shares

@@ -171,36 +171,81 @@ def test_the_loss_is_that_of_v(lesson, pipe):
     assert torch.equal(states, kept)
 
 
-def test_training_leaves_the_average_in_the_network(lesson, pipe):
-    """Three steps change every weight, and what is left is the average, not the last weights."""
-    latents, states = torch.randn(8, 4, 8, 8), torch.randn(8, 16, 64)
-    torch.manual_seed(0)
-    fresh = UNet2DConditionModel.from_config(pipe.unet.config)
-    before, last = copy.deepcopy(fresh.state_dict()), {}
-    plain_fit = lesson.fit
+def test_training_hands_out_the_average_and_goes_on(lesson, pipe):
+    """Each stop yields its step, an average that is neither the start nor the last weights, and every loss so far."""
+    latents, states = random(8, 4, 8, 8, seed=14), random(8, 16, 64, seed=15)
+    unet = lesson.fresh_unet(pipe, seed=0)
+    before = copy.deepcopy(unet.conv_in.weight.detach())
+    seen = []
+    for step, average, losses in lesson.train_unet(
+        unet, latents, states, states[0], pipe.scheduler.alphas_cumprod, (2, 3)
+    ):
+        left, last = average.conv_in.weight.clone(), unet.conv_in.weight.detach()
+        assert (left - last).abs().max() < (before - last).abs().max()
+        assert not torch.equal(left, last)
+        assert not any(weights.requires_grad for weights in average.parameters())
+        seen.append((step, len(losses), left))
+    assert [(step, count) for step, count, _ in seen] == [(2, 2), (3, 3)]
+    assert not torch.equal(seen[0][2], seen[1][2])
 
-    def spying_fit(model, *arguments, **settings):
-        history = plain_fit(model, *arguments, **settings)
-        last.update(copy.deepcopy(model.state_dict()))
-        return history
 
-    lesson.train_unet.__globals__["fit"] = spying_fit
-    try:
-        history = lesson.train_unet(fresh, latents, states, states[0], pipe.scheduler.alphas_cumprod, steps=3)
-    finally:
-        lesson.train_unet.__globals__["fit"] = plain_fit
-    assert history.steps == 3
-    name = "conv_in.weight"
-    left = fresh.state_dict()[name]
-    assert not torch.equal(left, before[name])
-    assert not torch.equal(left, last[name])
-    assert (left - last[name]).abs().max() < (before[name] - last[name]).abs().max()
+def test_a_pause_changes_nothing(lesson, pipe):
+    """The same steps with and without a stop on the way leave the same average."""
+    latents, states = random(8, 4, 8, 8, seed=16), random(8, 16, 64, seed=17)
+    inputs = latents, states, states[0], pipe.scheduler.alphas_cumprod
+    ends = [list(lesson.train_unet(lesson.fresh_unet(pipe), *inputs, stops))[-1] for stops in ((3,), (1, 3))]
+    assert ends[0][2] == ends[1][2]
+    torch.testing.assert_close(ends[0][1].conv_out.weight, ends[1][1].conv_out.weight, rtol=0, atol=0)
+
+
+def test_fresh_networks_are_fresh_and_seeded(lesson, pipe):
+    """The U-Net and the text encoder have the shipped shapes, other weights, and the same ones for the same seed."""
+    for make, shipped in ((lesson.fresh_unet, pipe.unet), (lesson.untrained_encoder, pipe.text_encoder)):
+        one, same, other = (make(pipe, seed=seed).state_dict() for seed in (1, 1, 2))
+        theirs = shipped.state_dict()
+        assert one.keys() == theirs.keys()
+        name = max(theirs, key=lambda name: theirs[name].numel())
+        assert torch.equal(one[name], same[name])
+        assert not torch.equal(one[name], other[name])
+        assert not torch.equal(one[name], theirs[name])
+
+
+def test_a_part_is_exchanged_and_the_others_stay(lesson, pipe):
+    """The new pipeline holds the given part and shares the rest; the old one keeps its own."""
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    other = lesson.with_part(pipe, scheduler=scheduler)
+    assert other.scheduler is scheduler
+    assert pipe.scheduler is not scheduler
+    assert other.unet is pipe.unet
 
 
 def test_look_up_finds_the_nearest_caption(lesson):
-    """The caption with most words in the same places is found."""
-    known = ["a small red circle above a large blue square", "a large red circle below a large blue square"]
-    assert lesson.looked_up([known[1], "a small red circle below a small blue square"], known) == [1, 0]
+    """The latents of the caption with most words in the same places are found, with and without "of"."""
+    known = [
+        "a small red circle above a large blue square",
+        "a large red circle below a large blue square",
+        "a large red circle left of a large blue square",
+    ]
+    latents = torch.arange(3.0).view(3, 1, 1, 1).expand(3, 4, 8, 8)
+    asked = [known[1], "a small red circle below a small blue square", "a large red square left of a large blue circle"]
+    assert lesson.looked_up(asked, known, latents)[:, 0, 0, 0].tolist() == [1, 0, 2]
+    assert lesson.words_in_place(known).sum(1).tolist() == [9, 9, 9]
+
+
+def test_regression_learns_products_of_two_words(lesson):
+    """What depends on two words at once is learned for captions that were never seen together."""
+    scenes = lesson.easy(held_out=False)
+    captions = [scene.caption for scene in scenes]
+
+    def latents_of(scenes):
+        value = [
+            2.0 * (s.relation == "left of" and s.first.colour == "red") + (s.second.shape == "circle") for s in scenes
+        ]
+        return torch.tensor(value).view(-1, 1, 1, 1).expand(-1, 4, 8, 8)
+
+    held_out = lesson.easy(held_out=True)
+    found = lesson.regressed([scene.caption for scene in held_out], captions, latents_of(scenes))
+    assert (found - latents_of(held_out)).abs().max() < 0.2
 
 
 def test_the_word_gate_is_blind_to_spelling(lesson):
