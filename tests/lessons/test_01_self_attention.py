@@ -169,9 +169,24 @@ def test_one_matrix_looks_back_from_every_place(lesson, steps):
 
 
 def test_the_contestants_are_of_equal_size(lesson):
-    """The LSTM has at least the parameters of the attention model and at most 5 % more."""
-    attention, lstm = lesson.count(lesson.EchoAttention()), lesson.count(lesson.EchoLSTM())
-    assert attention <= lstm <= 1.05 * attention
+    """The recurrences have at least the parameters of the attention model and at most 5 % more."""
+    sizes = {name: lesson.count(make()) for name, (make, _, _) in lesson.CONTESTANTS.items()}
+    assert sizes["no positions"] == sizes["attention"]
+    for rival in ("LSTM", "linear recurrence"):
+        assert sizes["attention"] <= sizes[rival] <= 1.05 * sizes["attention"]
+
+
+def test_the_linear_recurrence_is_a_recurrence(lesson):
+    """All steps at once by Fourier transforms give what one step after another gives."""
+    torch.manual_seed(7)
+    model, symbols = lesson.EchoLinear(width=8, state=5), lesson.streams(2, torch.Generator().manual_seed(0))
+    new = torch.complex(*model.into(model.embed(symbols)).chunk(2, dim=-1))
+    size = model.keep.sigmoid()
+    factor, state, outputs = torch.polar(size, model.turn), 0, []
+    for step in range(symbols.shape[1]):
+        state = factor * state + new[:, step] * (1 - size**2).sqrt()
+        outputs.append(model.read(torch.cat([state.real, state.imag], dim=-1)))
+    assert (model(symbols) - torch.stack(outputs, dim=1)).abs().max() < 1e-4
 
 
 def test_the_control_differs_by_positions_only(lesson):
