@@ -56,7 +56,7 @@ def page_weight(notebook: NotebookNode) -> dict[str, int]:
         code.index(plots[0]) if plots else len(code),
         sum(len(_NUMBER.findall(text)) > 4 for text in bare),
         sum(not _explained(cells[place + 1 :]) for place in plots),
-        sum(len(re.findall(r"= predict\(", cells[place].source)) for place in code),
+        sum(len(re.findall(r"^\w+ = predict\(", cells[place].source, re.M)) for place in code),
     )
     return dict(zip(BANDS, counts, strict=True))
 
