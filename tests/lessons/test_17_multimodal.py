@@ -1,4 +1,4 @@
-"""Lesson 17's quantiser against scikit-learn, its block against PyTorch, its senses against their judges."""
+"""Lesson 17's quantiser against scikit-learn, its streams and decoder, its senses against their judges."""
 
 import itertools
 import math
@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 from sklearn.cluster import KMeans
+from tinyfrontier.beside.lesson_17 import senses
 
-from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 
 
@@ -41,20 +41,6 @@ def test_first_codes_are_different_vectors(lesson):
     vectors = torch.arange(12.0)[:, None].repeat(30, 1)
     codes = lesson.first_codes(vectors, 12, torch.Generator().manual_seed(0))
     assert sorted(codes.flatten().tolist()) == list(range(12))
-
-
-@pytest.mark.parametrize(("batch", "tokens", "width"), [(2, 24, 48), (1, 1, 8), (3, 7, 32)])
-def test_the_block_equals_the_library(lesson, batch, tokens, width):
-    """With the same weights, outputs and gradients equal those of nn.TransformerEncoderLayer under a causal mask."""
-    torch.manual_seed(width)
-    block = lesson.Block(width).double()
-    library = lesson.library_block(block).double()
-    some = torch.randn(batch, tokens, width, dtype=torch.double)
-    ours_in, theirs_in = some.clone().requires_grad_(), some.clone().requires_grad_()
-    mask = torch.nn.Transformer.generate_square_subsequent_mask(tokens, dtype=torch.double)
-    ours, theirs = block(ours_in), library(theirs_in, src_mask=mask)
-    leaves = [(ours_in, theirs_in), (block.qkv.weight, library.self_attn.in_proj_weight)]
-    assert_same_as_library(ours, theirs, tolerance=1e-10, gradients=leaves, gradient_tolerance=1e-9)
 
 
 def test_a_later_token_changes_nothing_before_it(lesson):
@@ -104,44 +90,66 @@ def test_cutting_and_joining_a_picture_changes_nothing(lesson):
     assert torch.equal(patches[:, 0].view(3, 3, 8, 8), images[:, :, :8, :8])
 
 
+def test_what_sounds_alike_comes_in_every_colour_and_corner_equally_often(lesson):
+    """So a caption that follows from size and shape alone has one colour in four and one corner in four right."""
+    for size, shape in itertools.product(lesson.SIZES, lesson.SHAPES):
+        alike = [senses.facts_of(scene) for scene in lesson.SEEN]
+        alike = [facts for facts in alike if (facts["size"], facts["shape"]) == (size, shape)]
+        for fact, kinds in (("colour", lesson.COLOURS), ("place", lesson.PLACES)):
+            assert [[facts[fact] for facts in alike].count(kind) for kind in kinds] == [3, 3, 3, 3]
+
+
 def test_every_sense_is_read_correctly_without_tokens(lesson):
     """The judges read every scene of the world from the signals themselves."""
-    truth = [lesson.facts_of(scene) for scene in lesson.WORLD]
-    senses = lesson.perceive(lesson.WORLD, seed=5)
-    for sense in ("picture", "sound", "points"):
-        pieces = senses[sense]
-        if sense == "picture":
-            read = [lesson.read_picture(image) for image in lesson.join_picture(pieces)]
-        else:
-            read = (lesson.read_sound if sense == "sound" else lesson.read_points)(pieces)
-        assert lesson.share_right(read, truth, lesson.TELLS[sense]) > 0.97, sense
-    assert lesson.read_tokens("words", senses["words"], {}) == truth
+    truth = [senses.facts_of(scene) for scene in lesson.WORLD]
+    signals = lesson.perceive(lesson.WORLD, seed=5)
+    read = {
+        "picture": [senses.read_picture(image) for image in lesson.join_picture(signals["picture"])],
+        "sound": senses.read_sound(signals["sound"]),
+        "points": senses.read_points(signals["points"]),
+    }
+    for sense, facts in read.items():
+        assert lesson.share_right(facts, truth, senses.TELLS[sense]) > 0.97, sense
+    assert lesson.read("words", signals["words"], {}) == truth
 
 
 def test_a_blank_picture_tells_nothing(lesson):
     """The reader gives no facts where there is nothing to read, and no facts are never right."""
-    assert lesson.read_picture(lesson.PAPER.expand(3, 32, 32)) == {}
+    paper = torch.tensor(senses.BACKGROUND).view(3, 1, 1)
+    assert senses.read_picture(paper.expand(3, 32, 32)) == {}
     assert lesson.share_right([{}], [{"size": "small"}], ["size"]) == 0
 
 
 @pytest.mark.parametrize("shape", ["circle", "square", "triangle"])
-def test_scanned_points_lie_on_the_surface(lesson, shape):
+def test_scanned_points_lie_on_the_surface(shape):
     """Without noise and offset each ray ends where the body does."""
-    thing = next(thing for thing in lesson.THINGS if (thing.size, thing.shape) == ("large", shape))
-    lengths = lesson.scan([(thing, "top left")], torch.Generator().manual_seed(0))
-    points = (lengths[..., None] * lesson.RAYS).flatten(0, 2)
+    thing = next(thing for thing in senses.THINGS if (thing.size, thing.shape) == ("large", shape))
+    lengths = senses.scan([(thing, "top left")], torch.Generator().manual_seed(0))
+    points = (lengths[..., None] * senses.RAYS).flatten(0, 2)
     # the scanner stands up to 0.15 off the axis, the size varies by 5 %, the lengths by a centimetre
-    assert (lesson.gauge(points / 0.9, shape) - 1).abs().mean() < 0.25
-    assert lesson.gauge(torch.zeros(3), shape) < 1 < lesson.gauge(torch.tensor([0.0, 0.0, 1.2]), shape)
+    assert (senses.gauge(points / 0.9, shape) - 1).abs().mean() < 0.25
+    assert senses.gauge(torch.zeros(3), shape) < 1 < senses.gauge(torch.tensor([0.0, 0.0, 1.2]), shape)
 
 
 def test_a_sound_has_its_pitch(lesson):
     """The strongest frequency is within six per cent of the size's pitch."""
-    waves = lesson.sing(lesson.WORLD, torch.Generator().manual_seed(1))
+    waves = senses.sing(lesson.WORLD, torch.Generator().manual_seed(1))
     strength = torch.fft.rfft(waves).abs()
-    hertz = strength.argmax(dim=-1) * lesson.RATE / waves.shape[1]
+    hertz = strength.argmax(dim=-1) * senses.RATE / waves.shape[1]
     for (thing, _), heard in zip(lesson.WORLD, hertz.tolist(), strict=True):
-        assert abs(heard / lesson.PITCH[thing.size] - 1) < 0.06
+        assert abs(heard / senses.PITCH[thing.size] - 1) < 0.06
+
+
+def test_the_gallery_has_a_row_a_label_and_a_column_a_sense(lesson):
+    """Words, picture, wave or spectrum, and scan are drawn, and what was given is framed."""
+    scene = lesson.WORLD[:1]
+    some = lesson.perceive(scene, seed=0)
+    row = {"words": "a small red circle top left", "picture": senses.look(scene, 0)[0], "sound": some["sound"][0]}
+    figure = senses.gallery(
+        {"A": row | {"points": some["points"][0]}, "B": row | {"points": some["points"][0]}}, ["sound"]
+    )
+    assert [ax.get_title() for ax in figure.axes] == [*row, "points", "", "", "", ""]
+    assert [ax.spines["left"].get_linewidth() > 2 for ax in figure.axes] == [False, False, True, *[False] * 5]
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.5])
@@ -187,3 +195,37 @@ def test_only_used_rows_are_counted(lesson):
     assert lesson.used_parameters(model, lesson.SENSES) == everything
     missing = lesson.CODES["picture"] + lesson.CODES["points"] + 2
     assert lesson.used_parameters(model, ("words", "sound")) == everything - 2 * 16 * missing
+
+
+def test_the_families_that_are_compared_are_of_one_size(lesson):
+    """The three models with room by need have no more parameters than the one, within 5 % of it."""
+    one, three = (lesson.size_of(lesson.FAMILIES[name]) for name in ("one model", "three, room by need"))
+    assert 0.95 * one < three <= one
+
+
+def test_the_control_keeps_the_signals_and_deals_the_captions_out_anew(lesson):
+    """Captions are the same as a set, but hardly any stands beside its own signal."""
+    tokens = {"words": torch.arange(50)[:, None].repeat(1, 6), "sound": torch.arange(400).view(50, 8)}
+    mixed = lesson.shuffled(tokens)
+    assert torch.equal(mixed["sound"], tokens["sound"])
+    assert torch.equal(mixed["words"].sort(dim=0).values, tokens["words"])
+    assert (mixed["words"] == tokens["words"]).all(dim=1).sum() < 5
+    assert torch.equal(tokens["words"][:, 0], torch.arange(50))
+
+
+def test_a_copy_is_trained_and_its_start_is_not(lesson):
+    """Training from `start` changes the copy and leaves the start as it was."""
+    tokens = {s: torch.randint(lesson.CODES[s], (20, lesson.LENGTH[s])) for s in lesson.SENSES}
+    start = lesson.Decoder(16)
+    before = start.head.weight.clone()
+    model = lesson.train(lesson.STRANGERS, 16, 0.01, 0, tokens, steps=2, start=start)
+    assert torch.equal(start.head.weight, before)
+    assert not torch.equal(model.head.weight, before)
+    assert (model.head.weight - before).abs().max() < 0.1
+
+
+def test_a_family_answers_by_the_model_that_knows_both_senses(lesson):
+    """One model for all, or the one of the sense that is not words."""
+    assert lesson.expert({"all": 1}, "sound", "picture") == 1
+    three = {"picture": 1, "sound": 2, "points": 3}
+    assert [lesson.expert(three, *pair) for pair in lesson.PAIRS] == [1, 2, 3, 1, 2, 3]
