@@ -114,25 +114,54 @@ def test_dropped_assignments_add_nothing(lesson):
     assert squeezed[1:].abs().max() == 0
 
 
-def test_the_controls_route_without_learning(lesson):
-    """The hash sends equal bytes to equal experts; the coin does not look at the byte; neither trains its router."""
+def test_the_controls_choose_without_the_router(lesson):
+    """The table sends equal bytes to equal experts, whatever the router says; the coin does not look at the byte."""
     torch.manual_seed(0)
-    x, byte = torch.randn(400, 8), torch.arange(400) % 4
-    fixed = lesson.HashMoE(6, k=1, n_experts=4, width=8)
-    fixed(x, byte).sum().backward()
-    assert fixed.router.grad is None
-    assert all(len(fixed.experts[byte == value].unique()) == 1 for value in range(4))
+    x, windows = torch.randn(800, 8), torch.arange(800)[:, None] % 4
+    fixed = lesson.TableMoE(6, k=1, n_experts=4, width=8)
+    for _ in range(2):
+        fixed(x, windows)
+        assert torch.equal(fixed.experts, fixed.table[windows])
+        torch.nn.init.normal_(fixed.router)
     coin = lesson.CoinMoE(6, k=1, n_experts=4, width=8)
-    coin(x, byte)
-    assert lesson.mutual_information(coin.experts[:, 0], byte) < 0.05
+    coin(x, windows)
+    for value in range(4):
+        shares = torch.bincount(coin.experts[windows == value], minlength=4) / 200
+        assert ((shares - 0.25).abs() < 0.1).all()
 
 
-def test_mutual_information_of_known_cases(lesson):
-    """Equal fair dice share log2 6 bits, constants share none, and a missing value does not make it NaN."""
-    dice = torch.arange(6).repeat(10)
-    assert lesson.mutual_information(dice, dice) == pytest.approx(2.585, abs=1e-3)
-    assert lesson.mutual_information(dice, torch.zeros_like(dice)) == pytest.approx(0, abs=1e-6)
-    assert lesson.mutual_information(torch.tensor([0, 2]), torch.tensor([3, 0])) == pytest.approx(1.0, abs=1e-6)
+@pytest.mark.parametrize("chooser", ["learned", "table", "coin"])
+def test_a_unit_gate_is_1_and_gate_p_is_the_routers_probability(lesson, chooser):
+    """The same choices with either gate: the outputs differ by the probability, token by token."""
+    x, windows = torch.randn(20, 8), torch.randint(256, (20, 8))
+    torch.manual_seed(1)
+    layer = lesson.CHOOSERS[chooser](6, k=1, n_experts=4, width=8)
+    torch.manual_seed(2)
+    scaled = layer(x, windows)
+    probability = (x @ layer.router.T).softmax(dim=-1).gather(1, layer.experts)
+    layer.unit_gate = True
+    torch.manual_seed(2)
+    torch.testing.assert_close(layer(x, windows) * probability, scaled)
+
+
+def test_the_table_of_pairs_costs_no_flops_and_stores_what_top_1_stores(lesson):
+    """As many FLOPs as the dense layer, as many parameters as top-1 to a thousandth; equal pairs, equal vectors."""
+    x, windows = torch.randn(6, lesson.WIDTH), torch.randint(256, (6, lesson.CONTEXT))
+    rival, dense, top_1 = lesson.DenseAndPairs(131), lesson.Dense(131), lesson.MoE(128, k=1)
+    assert lesson.counted_flops(rival, x, windows) == lesson.counted_flops(dense, x, windows)
+    stored = [sum(p.numel() for p in layer.parameters()) for layer in (rival, top_1)]
+    assert stored[0] == pytest.approx(stored[1], rel=1e-3)
+    twin = windows.clone()
+    twin[:, :-2] = 0
+    torch.testing.assert_close(rival(x, twin), rival(x, windows))
+
+
+def test_time_ratios_are_multiples_of_the_dense_layer(lesson):
+    """Every layer gets a positive ratio, and the dense one 1."""
+    ratios = lesson.time_ratios(16, 8, 64, rounds=1)
+    assert ratios["dense"] == 1
+    assert set(ratios) == {"dense", "dense, wider", "top-1", "top-2"}
+    assert min(ratios.values()) > 0
 
 
 def test_the_byte_model_scores_every_window(lesson):

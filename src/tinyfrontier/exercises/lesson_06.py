@@ -219,7 +219,7 @@ def _():
 @load_balancing_loss.usual
 def load_balancing_loss(logits, experts):
     n_experts = logits.shape[1]
-    shares = torch.bincount(experts.reshape(-1), minlength=n_experts) / experts.numel()  # (experts,)
+    shares = torch.bincount(experts.reshape(-1), minlength=n_experts) / experts.numel()
     probabilities = logits.softmax(dim=-1).mean(dim=0)  # (experts,)
     return n_experts * (shares * probabilities).sum()
 
