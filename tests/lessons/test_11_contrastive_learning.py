@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,7 +10,6 @@ import torch.nn.functional as F
 from parity import assert_same_as_library
 from tinyfrontier.authoring import definitions
 from tinyfrontier.data import digits_split
-from tinyfrontier.training import seed_everything
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def test_alignment_runs_from_same_to_opposite(lesson):
     assert lesson.alignment(z, -z).item() == pytest.approx(4)
 
 
-@pytest.mark.parametrize("name", ["none", "flips", "noise", "affine", "affine + noise"])
+@pytest.mark.parametrize("name", ["unaltered", "flips", "noise", "affine", "affine + noise"])
 def test_every_augmentation_keeps_shape_and_follows_its_generator(lesson, name):
-    """Shapes stay, the input stays, equal generators give equal views, and only "none" gives the image itself."""
+    """Shapes stay, the input stays, equal generators give equal views, and only "unaltered" gives the image itself."""
     images = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(6))
     before = images.clone()
     first, again = (lesson.AUGMENTATIONS[name](images, torch.Generator().manual_seed(1)) for _ in range(2))
@@ -89,7 +89,7 @@ def test_every_augmentation_keeps_shape_and_follows_its_generator(lesson, name):
     assert first.shape == images.shape
     assert torch.equal(first, again)
     assert torch.equal(images, before)
-    assert torch.equal(first, other) == (name == "none")
+    assert torch.equal(first, other) == (name == "unaltered")
 
 
 def test_a_map_with_all_limits_at_zero_is_the_identity(lesson):
@@ -133,13 +133,53 @@ def test_collapsed_views_cost_the_logarithm_of_the_number_of_answers(lesson):
         assert lesson.nt_xent(z, z, temperature).item() == pytest.approx(math.log(11), abs=1e-5)
 
 
-def test_few_label_accuracy_has_a_row_for_each_draw(lesson):
-    """The probe returns (draws, counts), all between chance and 1 for raw pixels."""
+@pytest.mark.parametrize("reader", ["linear probe", "label spreading"])
+def test_few_label_accuracy_has_a_row_for_each_draw(lesson, reader):
+    """Both readers return (draws, counts), all between chance and 1 for raw pixels, higher with more labels."""
     split = digits_split(seed=0)
-    seed_everything(0)
-    scores = lesson.few_label_accuracy(torch.nn.Flatten(), split, seed=0, counts=(1, 5))
-    assert scores.shape == (lesson.DRAWS, 2)
+    scores = lesson.few_label_accuracy(torch.nn.Flatten(), split, 0, lesson.READERS[reader])
+    assert scores.shape == (lesson.DRAWS, 3)
     assert ((scores > 0.3) & (scores < 1)).all()
+    assert (np.diff(scores.mean(axis=0)) > 0).all()
+
+
+def test_label_spreading_equals_the_iteration_of_its_paper(lesson):
+    """The matrix gives the answers that F = keep S F + (1 - keep) Y converges to, step by step."""
+    images, labels, test, _ = digits_split(seed=0)
+    train, test = (lesson.features(torch.nn.Flatten(), part[:200]) for part in (images, test))
+    rows = np.array([int((labels[:200] == digit).nonzero()[0]) for digit in range(10)])
+    distance = np.linalg.norm(train[:, None] - train[None], axis=2)
+    np.fill_diagonal(distance, np.inf)
+    ties = np.zeros((200, 200))
+    np.put_along_axis(ties, distance.argsort(axis=1)[:, :5], 1, axis=1)
+    ties = np.maximum(ties, ties.T)
+    share = ties / np.sqrt(np.outer(ties.sum(axis=0), ties.sum(axis=0)))
+    start = np.zeros((200, 10))
+    start[rows, labels[rows]] = 1
+    flow = start
+    for _ in range(3000):
+        flow = 0.99 * share @ flow + 0.01 * start
+    nearest = np.linalg.norm(test[:, None] - train[None], axis=2).argsort(axis=1)[:, :5]
+    expected = flow[nearest].sum(axis=1).argmax(axis=1)
+    assert (lesson.label_spreading(train, test)(rows, labels.numpy()[rows]) == expected).all()
+
+
+def test_spread_labels_keeps_most_labels_and_beats_chance(lesson):
+    """Every training image gets a label, most of them right, from one label a class."""
+    images, labels, _, _ = digits_split(seed=0)
+    rows = lesson.draw_rows(labels, seed=0)[0][:, 0]
+    given = lesson.spread_labels(images, rows, labels)
+    assert given.shape == labels.shape
+    assert (given == labels).float().mean() > 0.7
+
+
+def test_trained_accuracy_has_a_row_for_each_draw(lesson, monkeypatch):
+    """Networks trained on few labels give (draws, counts), with and without self-training."""
+    monkeypatch.setattr(lesson, "LABELS", (1, 5))
+    for self_training in (False, True):
+        scores = lesson.trained_accuracy(digits_split(seed=0), 0, 1, 12, self_training)
+        assert scores.shape == (1, 2)
+        assert (scores > 0.15).all()
 
 
 def test_low_temperature_breaks_classes_apart_on_the_circle(lesson):
