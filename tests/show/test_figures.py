@@ -24,6 +24,7 @@ def style():
 
 def test_a_picture_publishes_png_and_metadata(monkeypatch):
     """A PNG, the alternative, and the signature mark only where asked for reach the notebook; the figure is closed."""
+    plt.close("all")
     sent = []
     monkeypatch.setattr("IPython.display.display", lambda data, **more: sent.append((data, more)))
     for signature in (True, False):

@@ -15,6 +15,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 import time
 from importlib import import_module, metadata
@@ -122,10 +123,10 @@ def stale(lesson: int, root: Path = ROOT) -> str:
 
 
 def keys(figures: object) -> object:
-    """The names in `figures`, nested as they are; lists and keys that are numbers depend on the settings."""
+    """The names in `figures`, nested as they are; lists and keys of numbers depend on the settings."""
     if not isinstance(figures, dict):
         return None
-    return {key if not key.lstrip("-").replace(".", "").isdigit() else "#": keys(figures[key]) for key in figures}
+    return {"#" if re.fullmatch(r"[-\d.,() ]+", key) else key: keys(figures[key]) for key in figures}
 
 
 def digest(lesson: int, root: Path = ROOT) -> str:
