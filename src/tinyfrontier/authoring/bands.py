@@ -30,10 +30,14 @@ def count_words(prose: str) -> int:
     return len(re.findall(r"[A-Za-z\u4e00-\u9fff]+(?:['-][A-Za-z]+)*", plain))
 
 
+def count_minutes(prose: str, code_lines: int) -> int:
+    """Minutes that a page takes: words / 150, lines of code / 20, and what its exercises say of themselves."""
+    exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
+    return round(count_words(prose) / 150 + code_lines / 20 + exercises)
+
+
 def page_weight(notebook: NotebookNode) -> dict[str, int]:
     """What a page weighs, under the names of `BANDS`.
-
-    Minutes are words / 150, code lines / 20, and what the exercises say of themselves.
 
     Args:
         notebook: an executed solution.
@@ -45,14 +49,13 @@ def page_weight(notebook: NotebookNode) -> dict[str, int]:
     plots = [place for place in code if any("image/png" in out.get("data", {}) for out in cells[place].outputs)]
     paragraphs = [text for text in re.split(r"\n\s*\n", prose) if not text.lstrip().startswith(_NO_PARAGRAPH)]
     bare = [re.sub(r"\$.*?\$|`.*?`|\(.*?\)", "", text, flags=re.S) for text in paragraphs]
-    exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
     total = sum(map(len, lines))
     counts = (
         sum(len(line) > COLUMNS for cell in lines for line in cell),
         sum(len(cell) > LONG_CELL for cell in lines),
         total,
         count_words(prose),
-        round(count_words(prose) / 150 + total / 20 + exercises),
+        count_minutes(prose, total),
         code.index(plots[0]) if plots else len(code),
         sum(len(_NUMBER.findall(text)) > 4 for text in bare),
         sum(not _explained(cells[place + 1 :]) for place in plots),

@@ -13,7 +13,7 @@ import jupytext
 import yaml
 
 from .._course import claims_in
-from .bands import count_words
+from .bands import count_minutes
 
 ROOT = Path(__file__).resolve().parents[3]
 TAGS = ("exercise", "check", "instructor", "panel", "verdict", "nbval-check-output")
@@ -62,8 +62,7 @@ class Lesson:
         prose = "\n\n".join(cell.source for cell in self.cells if cell.kind == "markdown")
         code = [line for cell in self.cells if cell.kind == "code" for line in cell.source.split("\n")]
         lines = sum(bool(line.strip()) and line.strip() not in (BEGIN, END) for line in code)
-        exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
-        return round(count_words(prose) / 150 + lines / 20 + exercises)
+        return count_minutes(prose, lines)
 
     def tagged(self, tag: str) -> list[Cell]:
         """The cells that carry a tag."""
