@@ -1,4 +1,4 @@
-"""Lesson 04's regressions against NumPy and scikit-learn, its network, its scores, its prompts and its intervals."""
+"""Lesson 04's regressions against NumPy and scikit-learn, its network, scores, prompts, examples and intervals."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from tinyfrontier.beside.lesson_04 import names
 
 from tinyfrontier.authoring import definitions
 
@@ -85,11 +85,32 @@ def test_linear_attention_is_a_gradient_step(lesson, batch, n, d):
 def test_no_rate_beats_the_rate_of_one_step(lesson, n):
     """On many tasks, rates above and below the one that the lesson uses give larger errors."""
     x, y, clean = lesson.draw_tasks(60_000, n + 1, torch.Generator().manual_seed(n))
-    guess = lesson.one_step(x[:, :n], y[:, :n], x[:, n])
+    guess = lesson.descend(x[:, :n], y[:, :n], x[:, n])
     errors = [(scale * guess - clean[:, n]).square().mean().item() for scale in (0.85, 1.0, 1.15)]
     assert errors[1] < min(errors[0], errors[2])
     expected = 1 - n / (n + lesson.DIM + 1 + lesson.DIM * lesson.NOISE**2)
     assert errors[1] == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_steps_of_descent_equal_autograd(lesson, steps):
+    """Several steps predict what PyTorch's own gradient descent predicts, and many of them least squares."""
+    x, y, query = (each.float() for each in some_tasks(3, 6, lesson.DIM))
+    w = torch.zeros(3, lesson.DIM, requires_grad=True)
+    rate = 0.7 / (6 + lesson.DIM + 1 + lesson.DIM * lesson.NOISE**2)
+    for _ in range(steps):
+        (gradient,) = torch.autograd.grad((((x @ w[..., None])[..., 0] - y) ** 2).sum() / 2, w)
+        w = (w - rate * gradient).detach().requires_grad_()
+    assert torch.allclose(lesson.descend(x, y, query, steps, 0.7), (query * w).sum(-1), atol=1e-5)
+    assert torch.allclose(lesson.descend(x, y, query, 5000, 0.7), lesson.least_squares(x, y, query), atol=1e-3)
+
+
+def test_the_rate_of_three_steps_is_the_best_of_four(lesson):
+    """After ten examples of other tasks than the exam's, the lesson's boldness for three steps is the best of four."""
+    x, y, clean = lesson.draw_tasks(20_000, 11, torch.Generator().manual_seed(98))
+    tried = {b: lesson.descend(x[:, :10], y[:, :10], x[:, 10], 3, b) for b in (0.6, 0.8, 1.0, 1.2)}
+    missed = {b: F.mse_loss(guess, clean[:, 10]).item() for b, guess in tried.items()}
+    assert min(missed, key=missed.get) == lesson.RIVALS["3 gradient steps"].keywords["boldness"]
 
 
 @pytest.mark.parametrize("factor", [0.3, 3.0])
@@ -102,22 +123,6 @@ def test_no_other_strength_beats_the_bayesian_one(lesson, factor):
         for strength in (best, factor * best)
     ]
     assert errors[0] < errors[1]
-
-
-def test_attention_equals_the_library(lesson):
-    """With the same weights the lesson's attention equals nn.MultiheadAttention, forward and gradients."""
-    torch.manual_seed(0)
-    ours, theirs = lesson.Attention(12, 3), nn.MultiheadAttention(12, 3, batch_first=True)
-    with torch.no_grad():
-        theirs.in_proj_weight.copy_(ours.qkv.weight)
-        theirs.in_proj_bias.copy_(ours.qkv.bias)
-        theirs.out_proj.load_state_dict(ours.out.state_dict())
-    mask = lesson.pack(torch.randn(2, 4, 1), torch.randn(2, 4))[1]
-    x = torch.randn(2, 8, 12, requires_grad=True)
-    left, right = ours(x, mask), theirs(x, x, x, attn_mask=~mask, need_weights=False)[0]
-    assert torch.allclose(left, right, atol=1e-5)
-    gradients = [torch.autograd.grad(out.square().sum(), x)[0] for out in (left, right)]
-    assert torch.allclose(*gradients, atol=1e-4)
 
 
 @pytest.mark.parametrize("point", [0, 3, 6])
@@ -162,6 +167,37 @@ def test_drawn_tasks_have_the_promised_statistics(lesson):
     assert torch.allclose(steep[2], 3 * clean, atol=1e-5)
     bent = lesson.draw_tasks(5, 4, torch.Generator().manual_seed(0), bend=torch.sign, noise=0.0)
     assert set(bent[1].flatten().tolist()) == {-1.0, 1.0}
+
+
+def test_a_diet_of_few_tasks_repeats_them(lesson):
+    """`only` draws fresh points of so many tasks, always the same ones for a seed."""
+    draw = lesson.only(3, seed=1)
+    slopes = []
+    for seed in (0, 1):
+        x, _, clean = draw(50, 5, torch.Generator().manual_seed(seed))
+        w = torch.linalg.pinv(x) @ clean[..., None]
+        slopes.append({tuple(row) for row in (w[..., 0] * 100).round().int().tolist()})
+    assert slopes[0] == slopes[1]
+    assert len(slopes[0]) == 3
+
+
+def test_shuffled_labels_keep_the_question(lesson):
+    """Shuffling changes the examples' answers, keeps their set, and leaves the question's answer and the points."""
+    x, y, clean = lesson.draw_tasks(20, 8, torch.Generator().manual_seed(0))
+    same_x, mixed, same_clean = lesson.shuffled(x, y, clean)
+    assert same_x is x
+    assert same_clean is clean
+    assert torch.equal(mixed[:, -1], y[:, -1])
+    assert torch.equal(mixed[:, :-1].sort(dim=1).values, y[:, :-1].sort(dim=1).values)
+    assert not torch.equal(mixed, y)
+
+
+def test_ridge_under_a_shift_is_told_beside_the_network(lesson):
+    """`shifted` gives the error of what it is asked about and ridge's, on the same prompts."""
+    ridge = lesson.RIVALS["ridge (best possible)"]
+    for change in ({}, {"size": 3.0}, {"points": 21}):
+        here, floor = lesson.shifted(lambda x, y: lesson.after_each(ridge, x, y), **change)
+        assert here == pytest.approx(floor)
 
 
 def test_after_each_uses_the_points_before_alone(lesson):
@@ -244,12 +280,12 @@ def test_answers_begin_with_a_space_where_the_prompt_has_none(lesson):
         ("function", "callable"),
     ],
 )
-def test_written_types_are_reduced_to_kinds(lesson, written, kind):
+def test_written_types_are_reduced_to_kinds(written, kind):
     """A type as written in documentation becomes one of six kinds, or None."""
-    assert lesson.kind_of(written) == kind
+    assert names.kind_of(written) == kind
 
 
-def test_parameters_are_read_from_their_section_only(lesson):
+def test_parameters_are_read_from_their_section_only():
     """Names come from sections headed Parameters, and from no other, over several paragraphs."""
     from tinyfrontier.data.documents import Document
 
@@ -262,7 +298,7 @@ def test_parameters_are_read_from_their_section_only(lesson):
         "Parameters of other kinds follow.",
         "other : str",
     )
-    found = lesson.parameters([Document("numpy", "numpy.x", (("numpy.x.f", paragraphs),))])
+    found = names.parameters([Document("numpy", "numpy.x", (("numpy.x.f", paragraphs),))])
     assert list(found) == [("axis", "int"), ("tol", "float, optional")]
 
 
@@ -280,33 +316,54 @@ def test_examples_are_balanced_and_wrong_labels_are_wrong(lesson):
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 9), (5, 9), (9, 9), (120, 300)])
-def test_wilson_equals_scipy(lesson, hits, n):
-    """Wilson's interval equals scipy's."""
-    from scipy.stats import binomtest
-
-    theirs = binomtest(hits, n).proportion_ci(method="wilson")
-    ours = lesson.wilson(torch.tensor([1.0] * hits + [0.0] * (n - hits)), z=1.959963984540054)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-6)
+def test_wilson_solves_its_equation(lesson, hits, n):
+    """At both ends the observed share is 1.96 standard errors of the end away."""
+    share = hits / n
+    for end in lesson.wilson(torch.tensor([True] * hits + [False] * (n - hits))):
+        assert abs(share - end) == pytest.approx(1.959964 * math.sqrt(end * (1 - end) / n), abs=1e-6)
 
 
-def test_the_paired_interval_covers_and_narrows(lesson):
-    """The interval holds the measured difference, turns round with its arguments, and shrinks with the level."""
+def test_the_paired_interval_covers(lesson):
+    """The interval holds the measured mean, turns round with the sign, and is as wide as the normal one at 99.5 %."""
     generator = torch.Generator().manual_seed(0)
-    a = (torch.rand(400, generator=generator) < 0.6).float()
-    b = torch.where(torch.rand(400, generator=generator) < 0.9, a, 1 - a)
-    low, high = lesson.paired_interval(a, b)
-    assert low < (a - b).mean().item() < high
-    assert lesson.paired_interval(b, a) == pytest.approx((-high, -low), abs=0.01)
-    narrow = lesson.paired_interval(a, b, level=0.8)
-    assert low < narrow[0] < narrow[1] < high
-    spread = (a - b).std().item() / math.sqrt(len(a))
-    assert high - low == pytest.approx(2 * 2.807 * spread, rel=0.15)
+    a = torch.rand(400, generator=generator) < 0.6
+    b = torch.where(torch.rand(400, generator=generator) < 0.9, a, ~a)
+    difference = a.float() - b.float()
+    low, high = lesson.interval(difference)
+    assert low < difference.mean().item() < high
+    assert lesson.interval(-difference) == pytest.approx((-high, -low), abs=0.01)
+    assert high - low == pytest.approx(2 * 2.807 * difference.std().item() / math.sqrt(400), rel=0.15)
 
 
-def test_calibration_removes_what_the_prompt_prefers(lesson, shipped):
-    """Names without content come out even on average after calibration, and did not before."""
-    form = (lesson.HEADING, lesson.LINE, [("axis", "int")])
-    score = lesson.ask(*shipped, lesson.BLANK, *form)
-    even = lesson.calibrated(score, *shipped, *form)
-    assert score.mean(dim=0).std() > 0.5
-    assert even.mean(dim=0).abs().max() < 1e-4
+def test_an_interval_says_what_it_shows(lesson):
+    """An interval around 0 shows nothing; one on either side says which."""
+    said = [lesson.told(ends).split("  ")[1] for ends in ((-0.1, 0.1), (0.0, 0.2), (0.01, 0.2), (-0.2, -0.01))]
+    assert said == ["no difference shown", "no difference shown", "better", "worse"]
+
+
+def test_gains_are_counted_name_by_name(lesson, shipped):
+    """A text in front that changes nothing gains 0 everywhere, and the gains are those of the shares."""
+    model, words = shipped
+    some, truth = ["axis", "tol", "copy", "func"], torch.tensor([0, 1, 2, 5])
+    text = "Give the type of each parameter."
+    (gained,) = lesson.gain(model, words, some, truth, "the line alone", [text])
+    before, after = (
+        lesson.ask(model, words, some, opening, lesson.LINE).argmax(1) == truth for opening in ("", text + "\n\n")
+    )
+    assert torch.equal(gained, after.float() - before.float())
+
+
+def test_all_shapes_ask_the_same_question(lesson):
+    """Without examples the four shapes give one and the same prompt; with one they differ."""
+    bare = {lesson.few_shot_prompt(*shape, [], "copy") for shape in lesson.SHAPES.values()}
+    shown = {lesson.few_shot_prompt(*shape, [("axis", "int")], "copy") for shape in lesson.SHAPES.values()}
+    assert bare == {"Parameters\n----------\ncopy :"}
+    assert len(shown) == len(lesson.SHAPES)
+
+
+def test_three_entries_fit_the_context(lesson, shipped):
+    """Prompts of as many entries as the lesson shows are read whole."""
+    _, words = shipped
+    examples = [(name, word) for name, word in zip(("n_components", "callback_func", "x"), lesson.WORDS[3:])]
+    prompt = lesson.few_shot_prompt(*lesson.SHAPES["an entry"], examples[: max(lesson.COUNTS)], "max_iter")
+    assert len(words.encode(prompt)) <= 119

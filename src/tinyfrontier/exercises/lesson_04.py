@@ -301,7 +301,7 @@ def _():
 
 @few_shot_prompt.usual
 def few_shot_prompt(opening, line, examples, name):
-    shown = [line.replace("{name}", known).replace("{kind}", kind) + "\n" for known, kind in examples]
+    shown = [line.replace("{name}", n).replace("{kind}", kind) + "\n" for n, kind in examples]
     question = line.split("{kind}")[0].replace("{name}", name)
     return opening + "".join(shown) + question.rstrip(" ")
 
@@ -331,7 +331,7 @@ few_shot_prompt.slip(
 few_shot_prompt.slip('.rstrip(" ")', '.rstrip(" ") + "\\n"', "a line end at the end").says(
     "the prompt ends with a new line, so the model has to begin a line instead of finishing one."
 )
-few_shot_prompt.slip("for known, kind in", "for kind, known in", "name and kind swapped").says(
+few_shot_prompt.slip("for n, kind in", "for kind, n in", "name and kind swapped").says(
     "name and kind have changed places: each example is (name, kind)."
 )
 few_shot_prompt.slip('.rstrip(" ")', ".rstrip()", "tabs and line ends stripped").says(
