@@ -179,6 +179,29 @@ def test_resampled_losses_scatter_like_the_noise(lesson):
     assert drawn.std().item() == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("form", ["line in ln N", "parabola", "u + v / ln N"])
+def test_other_forms_foretell_what_follows_them(lesson, form):
+    """Each rival foretells a ladder of its own kind exactly, and the last two rungs alone foretell a line."""
+    curve = {"line in ln N": lambda x: 5 - 0.2 * x, "parabola": lambda x: 9 - x + 0.04 * x**2}
+    curve["u + v / ln N"] = lambda x: 1 + 12 / x
+    sizes = torch.tensor([10.0, 30, 100, 300, 1000]).double().repeat_interleave(2)
+    told, rms = lesson.other_forms(sizes, curve[form](sizes.log()), 5000)[form]
+    assert told == pytest.approx(curve[form](math.log(5000)), rel=1e-9)
+    assert rms < 1e-9
+    line = lesson.other_forms(sizes, 5 - 0.2 * sizes.log(), 5000)
+    assert line["last two rungs"][0] == pytest.approx(line["line in ln N"][0])
+
+
+def test_other_seeds_are_other_networks_and_orders(lesson):
+    """`first` changes the order of reading and the weights; the exam stays."""
+    letters = torch.randint(lesson.BYTES, (2000,), generator=torch.Generator().manual_seed(0))
+    one, other = (lesson.prepare(letters, letters[:300], first=first) for first in (0, 3))
+    assert torch.equal(one.exam, other.exam)
+    assert not torch.equal(one.order, other.order)
+    weights = [lesson.Readers(8, one.frequency, text.first).into for text in (one, other)]
+    assert not torch.equal(*weights)
+
+
 def test_the_promise_stands_above_the_run():
     """The cell that prints the prediction comes before the only cell that trains the target."""
     sources = [cell.source for cell in read_lesson(lesson_path(5)).cells if cell.kind == "code"]
