@@ -4,16 +4,18 @@ SETTINGS = {"steps": [50, 100, 200], "seeds": {"50": [0, 1, 2, 3, 4], "100": [0,
 QUICK = {"steps": [2, 3], "seeds": {"2": [0], "3": [0]}}
 
 PICKING_SEED = 10
-FACTORS = (0.5, 1, 2)  # of the rates below
+FACTORS = {200: (0.25, 0.5, 1)}  # of the rates below; a longer run wants a lower rate
+USUAL = (0.5, 1, 2)
 AROUND = {
     "full": 1e-3,
     "last layer": 3e-3,
     "biases, norms": 1e-2,
     "rank 1": 1e-2,
     "rank 4": 1e-2,
+    "rank 6": 1e-2,
     "rank 16": 6e-3,
 }
-LONG = ("full", "rank 4", "rank 16")  # beyond the fewest steps
+LONG = ("full", "rank 4", "rank 6", "rank 16")  # beyond the fewest steps
 
 
 def measure(lesson, *, steps, seeds):
@@ -32,7 +34,7 @@ def measure(lesson, *, steps, seeds):
         tried = figures["tried"][str(count)] = {}
         for method in methods:
             tried[method] = {}
-            for factor in FACTORS if count > 3 else FACTORS[:1]:
+            for factor in FACTORS.get(count, USUAL) if count > 3 else USUAL[:1]:
                 rate = factor * AROUND[method]
                 model = lesson.tune(base, method, tokens[: -len(cut)], rate, PICKING_SEED, count)
                 tried[method][f"{rate:g}"] = round(lesson.bits_per_byte(model, rehearsal), 4)

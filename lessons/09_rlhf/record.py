@@ -1,10 +1,10 @@
-"""What lesson 09 records: five fresh seeds of each method, and the runs at other rates, lengths and leashes."""
+"""What lesson 09 records: ten fresh seeds of each method, and the runs at other rates, lengths and leashes."""
 
 import math
 
 import torch
 
-SETTINGS = {"seeds": [3, 4, 5, 6, 7], "rounds": 30, "longer": 60, "dpo_steps": [48, 96, 192]}
+SETTINGS = {"seeds": [3, 4, 5, 6, 7, 8, 9, 10, 11, 12], "rounds": 30, "longer": 60, "dpo_steps": [48, 96, 192]}
 QUICK = {"seeds": [3], "rounds": 1, "longer": 1, "dpo_steps": [24]}
 
 

@@ -568,6 +568,25 @@ def test_reasons_switch_gradients_and_precision_off():
     assert run_check(twice, lambda values: values.float().detach() * 2).passed
 
 
+def test_arguments_named_constant_may_be_detached():
+    """No gradient is asked for through a constant argument; through the others it still is."""
+
+    @exercise(returns="float tensor (n,)", constants=("old",))
+    def ratio(new, old):
+        return new / old
+
+    @ratio.cases
+    def _():
+        yield "two", torch.tensor([1.0, 2.0]), torch.tensor([4.0, 5.0])
+        yield case("by name", torch.tensor([3.0]), old=torch.tensor([2.0]))
+
+    assert run_check(ratio, lambda new, old: new / old).passed
+    assert run_check(ratio, lambda new, old: new / old.detach()).passed
+    assert not run_check(ratio, lambda new, old: new.detach() / old).passed
+    with pytest.raises(ValueError, match=r"constants must name arguments of ratio, got \['young'\]"):
+        exercise(returns="float", constants=("young",))(ratio.oracle)
+
+
 def test_extreme_values_are_tried_and_overflow_is_named():
     """Scores scaled to 10,000 and minus 10,000 find an exponential that overflows; a stable answer passes."""
 

@@ -164,7 +164,10 @@ class Bench:
         """A fresh case with its floats as doubles, with gradients, or both; and the tensors that require one."""
         case, wanted = self._fresh_double(index) if double else self.fresh(index), []
 
+        constant, wants = self.exercise.constants, grad
+
         def change(value: Any) -> Any:
+            grad = wants and owner not in constant
             if isinstance(value, np.ndarray):
                 return value.astype(np.float64) if double else value
             if isinstance(value, torch.nn.Module):
@@ -187,13 +190,13 @@ class Bench:
         args, kwargs = [], {}
         for place, value in enumerate(case.args):
             before = len(wanted)
-            args.append(map_floats(value, change, memo))
             owner = names[place] if place < len(names) else names[-1]
+            args.append(map_floats(value, change, memo))
             wanted[before:] = [(owner if not name else f"{owner}.{name}", leaf) for name, leaf in wanted[before:]]
         for key, value in case.kwargs.items():
-            before = len(wanted)
+            before, owner = len(wanted), key
             kwargs[key] = map_floats(value, change, memo)
-            wanted[before:] = [(key if not name else f"{key}.{name}", leaf) for name, leaf in wanted[before:]]
+            wanted[before:] = [(owner if not name else f"{owner}.{name}", leaf) for name, leaf in wanted[before:]]
         return dataclasses.replace(case, args=tuple(args), kwargs=kwargs), wanted
 
     def _deepen(self, index: int) -> Deep | None:

@@ -97,6 +97,7 @@ class Exercise:
         extreme: per argument what it may be at worst: a number (floats are scaled until the largest has this size, with
             either sign) or a tuple (floats are replaced by these values in turn).
         no_gradient: why an answer need not carry gradients although the solution does; "" if it must.
+        constants: arguments through which no gradient is asked for, so that an answer may detach them.
         single: why an answer need not compute in double precision on double inputs; "" if it must.
         equivalent_mutants: mutants of the solution that compute the same, as the mutation test prints them.
     """
@@ -110,20 +111,22 @@ class Exercise:
         tolerance: float = 1e-5,
         extreme: dict[str, float | tuple] | None = None,
         no_gradient: str = "",
+        constants: Iterable[str] = (),
         single: str = "",
         equivalent_mutants: Iterable[str] = (),
     ):
         self.name, self.oracle, self.returns = oracle.__name__, oracle, returns
         self.points, self.tolerance = points, tolerance
         self.extreme, self.no_gradient, self.single = dict(extreme or {}), no_gradient, single
-        self.equivalent_mutants = tuple(equivalent_mutants)
+        self.constants, self.equivalent_mutants = tuple(constants), tuple(equivalent_mutants)
         self.solution: Callable = oracle
         self.mistakes: tuple[Mistake, ...] = ()
         self._cases: Callable[[], Iterable] = tuple
         self.bench: Any = None  # what the check engine keeps between checks
-        unknown = set(self.extreme) - set(inspect.signature(oracle).parameters)
-        if unknown:
-            raise ValueError(f"extreme must name arguments of {self.name}, got {sorted(unknown)}")
+        for setting, names in (("extreme", self.extreme), ("constants", self.constants)):
+            unknown = set(names) - set(inspect.signature(oracle).parameters)
+            if unknown:
+                raise ValueError(f"{setting} must name arguments of {self.name}, got {sorted(unknown)}")
 
     def __repr__(self) -> str:
         return f"<exercise {self.name} of lesson {self.lesson}>"

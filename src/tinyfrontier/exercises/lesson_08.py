@@ -46,6 +46,7 @@ def _():
     yield "large numbers, nearly all", spectrum([900.0, 800.0, 700.0, 600.0], 6, 5, 4), 0.95
     yield "singular values 4 and 3, exactly 64 %", torch.diag(torch.tensor([4.0, 3.0])), 0.64
     yield "short of the share by half a millionth", torch.diag(torch.tensor([4.0, 3.0])), 0.6400005
+    yield "short of the share by a ten-thousandth", torch.diag(torch.tensor([4.0, 3.0])), 0.6401
     yield "both values, 100 %", torch.diag(torch.tensor([4.0, 3.0])), 1.0
     yield "a small share", spectrum([2.0, 1.0, 1.0], 4, 4, 8), 0.01
 
@@ -78,6 +79,9 @@ rank_for_energy.slip(" - 1e-6", "", "rounding decides").says(
     "right but where the share is met to within a millionth. Rounding must not ask for one rank more: compare with "
     "`share - 1e-6`."
 )
+rank_for_energy.slip("1e-6", "1e-3", "a wide tolerance").says(
+    "what is short of the share by more than a millionth is not enough, and yours lets it pass."
+)
 rank_for_energy.slip("kept < share - 1e-6", "kept <= share", "more than the share").says(
     "a rank that holds the share exactly is enough, and yours goes on."
 )
@@ -95,7 +99,7 @@ def _(update, share):
     return int((energy.cumsum(0) / energy.sum() < share - 1e-6).sum()) + 1
 
 
-@exercise(returns="float tensor (..., out)", points=2, tolerance=1e-4)
+@exercise(returns="float tensor (..., out)", points=2, tolerance=1e-4, constants=("weight", "bias"))
 def adapted(x, weight, a, b, alpha, bias=None):
     rank = a.shape[0]
     y = torch.einsum("...i,oi->...o", x, weight)
@@ -138,6 +142,15 @@ def adapted(x, weight, a, b, alpha, bias=None):
 
 adapted.slip("alpha / len(a) * ", "", "no scale", "B A x is added as it is. What are alpha and the rank for?")
 adapted.slip(" / len(a)", "", "alpha alone").says("the correction is multiplied by alpha, and not divided by the rank.")
+adapted.slip("/ len(a)", "* len(a)", "times the rank").says(
+    "the correction is multiplied by the rank, and it should be divided by it."
+)
+adapted.slip("/ len(a)", "// len(a)", "whole numbers only").says(
+    "`//` drops what is behind the point. The scale is alpha / r, also where that is no whole number."
+)
+adapted.slip("(x @ a.T @ b.T)", "F.linear(x @ a.T, b, bias)", "bias twice").says(
+    "the bias is added twice, once scaled. It belongs to the frozen layer alone."
+)
 adapted.slip("len(a)", "len(a) ** 0.5", "root of the rank").says(
     "you divide by the root of the rank. A later paper proposes that (rsLoRA); this one divides by the rank."
 )
@@ -212,6 +225,9 @@ adapter_size.slip(
 adapter_size.slip("min(rank, out, into)", "rank", "rank not capped").says(
     "a matrix has no more ranks than its shorter side. Cap the rank layer by layer."
 )
+adapter_size.slip("* (out + into)", "* out * into", "capped, but size of the product").says(
+    "out times in is the size of the whole layer. A has the rank times in, B out times the rank: add these."
+)
 adapter_size.slip("(out + into)", "into", "A alone", "only A is counted. B is trained too.")
 adapter_size.slip("(out + into)", "out", "B alone", "only B is counted. A is trained too.")
 adapter_size.slip("rank, out, into", "rank, out", "capped by the height only").says(
@@ -264,6 +280,12 @@ merge.slip("weight + alpha / len(a) * (", "alpha / len(a) * (weight + ", "everyt
     "alpha / r multiplies the frozen weight as well."
 )
 merge.slip("weight +", "weight -", "subtracted", "the update is taken away. That is how one un-merges.")
+merge.slip("/ len(a)", "* len(a)", "times the rank").says(
+    "the product is multiplied by the rank, and it should be divided by it."
+)
+merge.slip("/ len(a)", "// len(a)", "whole numbers only").says(
+    "`//` drops what is behind the point. The scale is alpha / r, also where that is no whole number."
+)
 merge.slip("len(a)", "len(a) ** 0.5", "root of the rank").says(
     "you divide by the root of the rank; the forward pass does not."
 )

@@ -57,7 +57,11 @@ bradley_terry_loss.slip(
 ).says("each text gets a sigmoid of its own. A preference speaks about the difference of the two.")
 
 
-@exercise(returns="float tensor (batch, tokens)", points=2)
+@exercise(
+    returns="float tensor (batch, tokens)",
+    points=2,
+    no_gradient="the reward to go weighs gradients, and none flows through it",
+)
 def reward_to_go(score, log_probs, reference, beta):
     columns, still_to_pay = [], torch.zeros_like(score)
     for place in reversed(range(log_probs.shape[1])):
@@ -117,7 +121,7 @@ reward_to_go.slip(
 ).says("the score is counted once for every word that follows. The judge reads the text once, at its end.")
 
 
-@exercise(returns="float tensor with one number", points=2)
+@exercise(returns="float tensor with one number", points=2, constants=("old", "advantage"))
 def ppo_loss(log_probs, old, advantage, clip=0.2):
     ratio = (log_probs - old).exp()
     # a good token earns at most (1 + clip) times its advantage, a bad one costs at least (1 - clip) times
@@ -177,10 +181,30 @@ ppo_loss.slip("(log_probs - old).exp()", "log_probs / old", "logarithms divided"
 ppo_loss.slip("1 - clip, 1 + clip", "-clip, clip", "clipped around zero").says(
     "the ratio is clipped around 0. A policy that has not moved has ratio 1."
 )
+ppo_loss.slip(
+    "torch.min(ratio * advantage, clipped * advantage)", "(torch.min(ratio, clipped) * advantage)", "smaller ratio"
+).says("the smaller *ratio* is taken, whatever the advantage. Multiply both first, then take the smaller product.")
+ppo_loss.slip(
+    "ratio.clamp(1 - clip, 1 + clip)", "(log_probs - old).clamp(-clip, clip).exp()", "logarithm clipped"
+).says("the difference of the logarithms is clipped. It is the ratio that stays within 1 - clip and 1 + clip.")
+ppo_loss.slip("clipped * advantage)", "(ratio * advantage).clamp(1 - clip, 1 + clip))", "product clipped").says(
+    "ratio times advantage is clipped. Clip the ratio alone, then multiply."
+)
+ppo_loss.slip("clamp(1 - clip, 1 + clip)", "clamp(max=1 + clip)", "clipped above only").says(
+    "the ratio is clipped above only. A bad word that has become rare enough has had its share, too."
+)
+ppo_loss.slip("1 - clip, 1 + clip", "0.8, 1.2", "clip unused").says(
+    "with clip = 0.2 your numbers are right; at other values the argument `clip` has no effect."
+)
 ppo_loss.slip("mean()", "sum()", "summed", "the words are added up. Average over all of them.")
 
 
-@exercise(returns="float tensor with one number", points=2, extreme={"better": 1e4})
+@exercise(
+    returns="float tensor with one number",
+    points=2,
+    extreme={"better": 1e4},
+    constants=("better_reference", "worse_reference"),
+)
 def dpo_loss(better, worse, better_reference, worse_reference, beta):
     implicit = [beta * (mine - theirs) for mine, theirs in ((better, better_reference), (worse, worse_reference))]
     return bradley_terry_loss(*implicit)
@@ -237,5 +261,9 @@ dpo_loss.slip("beta * gap", "gap / beta", "divided by beta").says(
 )
 dpo_loss.slip("F.logsigmoid(beta * gap)", "(beta * gap)", "no sigmoid").says(
     "the gap itself is the loss, so a pair that is already right pulls as hard as a wrong one."
+)
+dpo_loss.slip("F.logsigmoid(beta * gap)", "(beta * gap).sigmoid().log()", "overflow").says(
+    "right for small gaps, but at large ones the sigmoid rounds to 0 and its logarithm is minus infinity. The library "
+    "has the logarithm of the sigmoid in one function."
 )
 dpo_loss.slip("mean()", "sum()", "summed", "the losses of the pairs are added up. Average them.")

@@ -142,6 +142,9 @@ nt_xent.slip(" / temperature", "", "temperature unused").says(
 nt_xent.slip(".roll(len(z1))", " ^ 1", "wrong partner").says(
     "the right answer of a row is not its neighbour: the two views of an image lie N rows apart."
 )
+nt_xent.slip("torch.arange(len(z)).roll(len(z1))", "torch.arange(len(z)).flip(0)", "partners mirrored").says(
+    "the list of right answers is turned round. View i and view i + N belong together, so it is shifted by N."
+)
 nt_xent.slip("/ temperature", "* temperature", "multiplies by the temperature").says(
     "a low temperature must stretch the scores apart; yours squeezes them together."
 )
@@ -238,6 +241,16 @@ uniformity.slip("torch.pdist(z)", "torch.cdist(z, z)", "a point paired with itse
 uniformity.slip(
     ".pow(2)", "", "distance not squared", "the exponent holds the distance; the definition has its square."
 )
+uniformity.slip(
+    "squared = torch.pdist(z).pow(2)  # (n * (n - 1) / 2,)\n    return torch.exp(-t * squared).mean().log()",
+    "kernel = torch.exp(-t * torch.cdist(z, z).pow(2))\n    return kernel.triu(1).mean().log()",
+    "zeros averaged too",
+).says("the upper triangle is averaged with all the zeros around it. Divide by the number of pairs.")
+uniformity.slip(
+    "torch.exp(-t * squared).mean().log()",
+    "(2 * torch.exp(-t * squared).sum() / len(z) ** 2).log()",
+    "divided by n squared",
+).says("you divide by n squared. Without a point paired with itself n (n - 1) ordered pairs are left.")
 uniformity.slip(".log()", "", "no logarithm").says("that is the mean of the kernel. One function around it is missing.")
 uniformity.slip("-t *", "-2 *", "t unused").says(
     "with t = 2 your numbers are right; at other values the argument `t` has no effect."
