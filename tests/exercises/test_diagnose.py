@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from tinyfrontier.exercises import exercise, run_check
-from tinyfrontier.exercises.diagnose import Pair, diagnose, explain_error, unused_arguments
+from tinyfrontier.exercises.diagnose import diagnose
+from tinyfrontier.exercises.diagnose_errors import explain_error, unused_arguments
+from tinyfrontier.exercises.diagnosis import Pair
 
 
 def drawn(*shape, seed=0):

@@ -27,7 +27,9 @@ from .bench import Bench, leaves
 from .calls import call, random_state_kept, same_input
 from .compare import Difference, describe, first_difference
 from .deeper import Problem, cut, deeper_problem
-from .diagnose import Diagnosis, Pair, diagnose, explain_error, unused_arguments
+from .diagnose import diagnose
+from .diagnose_errors import explain_error, unused_arguments
+from .diagnosis import Diagnosis, Pair
 from .form import Mistake
 from .progress import remember_pass
 
