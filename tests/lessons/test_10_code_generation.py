@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import hypergeom
-from tinyfrontier.beside.lesson_10.programs import programming_problems
+from tinyfrontier.beside.lesson_10.programs import HEADER, programming_problems
+from tinyfrontier.beside.lesson_10.sandbox import Sandbox, end_worker
+from tinyfrontier.beside.lesson_10.writing import split, tidy, write
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.pretrained import load_programs
@@ -32,10 +34,10 @@ def lesson():
 @pytest.fixture(scope="module")
 def sandbox(lesson):
     """A sandbox with a short wait, ended with the tests."""
-    sandbox = lesson.Sandbox(wall=2.0)
+    sandbox = Sandbox(lesson.WORKER, wall=2.0)
     yield sandbox
     if sandbox.worker is not None:
-        lesson.end_worker(sandbox.worker)
+        end_worker(sandbox.worker)
 
 
 def program(body):
@@ -43,6 +45,10 @@ def program(body):
 
 
 MORE = {
+    "huge number": "return 9 ** 9 ** 9",
+    "flood of output": "return [1] * 10 ** 6",
+    "list a folder": "import os; return os.listdir('.')",
+    "start a program": "return __import__('os').system('echo gotcha')",
     "swallow every exception": "while True:\n        try: print(1 // 0)\n        except BaseException: pass",
     "grow a list": "a = [1]\n    while True: a = a + a",
     "write a file": "return open('gotcha.txt', 'w').write('x')",
@@ -115,13 +121,13 @@ def test_the_right_layer_stops_it(said):
 @pytest.mark.skipif(not LINUX, reason="needs the process table in /proc")
 def test_a_killed_worker_leaves_no_process(lesson):
     """After a time-out by the wall clock the worker and its session are gone."""
-    sandbox = lesson.Sandbox(wall=0.4)
+    sandbox = Sandbox(lesson.WORKER, wall=0.4)
     sandbox.run(HONEST, INPUTS)
     worker = sandbox.worker.pid
     assert sandbox.run(program("import time\n    time.sleep(60)"), INPUTS, bare=True) == "out of time"
     assert not Path(f"/proc/{worker}").exists()
     assert sandbox.run(HONEST, INPUTS) == [[1, 2, 3]]
-    lesson.end_worker(sandbox.worker)
+    end_worker(sandbox.worker)
 
 
 @pytest.mark.skipif(not LINUX, reason="needs CPU times of children")
@@ -135,9 +141,9 @@ def test_the_clock_counts_processor_time(lesson, sandbox):
 def test_the_worker_sees_no_environment(lesson, sandbox, monkeypatch):
     """Secrets in the parent's environment do not reach a candidate."""
     monkeypatch.setenv("SECRET", "gotcha")
-    fresh = lesson.Sandbox(wall=2.0)
+    fresh = Sandbox(lesson.WORKER, wall=2.0)
     said = fresh.run(program("import os\n    return dict(os.environ)"), INPUTS, bare=True)
-    lesson.end_worker(fresh.worker)
+    end_worker(fresh.worker)
     assert "gotcha" not in json.dumps(said)
 
 
@@ -152,8 +158,8 @@ def test_a_warm_worker_is_used_again(lesson, sandbox):
 
 def test_the_gate_lets_the_grammar_pass_and_stops_every_walk(lesson):
     """All of the grammar's programs pass; whatever uses double underscores, other modules or attributes does not."""
-    for split in ("train", "compositions"):
-        for problem in programming_problems(split, 300):
+    for kind in ("train", "compositions"):
+        for problem in programming_problems(kind, 300):
             assert lesson.is_allowed(problem.program, lesson.RULES)
     for body in (
         "return xs.__class__",
@@ -174,7 +180,7 @@ def test_the_gate_lets_the_grammar_pass_and_stops_every_walk(lesson):
     ):
         assert not lesson.is_allowed(program(body), lesson.RULES), body
     refused = {name for name, source in lesson.HOSTILE.items() if not lesson.is_allowed(source, lesson.RULES)}
-    assert refused >= {"list a folder", "fork", "start a program", "open a socket", "dunder walk", "walk to a loader"}
+    assert refused >= {"read a file", "fork", "open a socket", "dunder walk", "walk to a loader"}
 
 
 def test_the_gate_never_raises(lesson):
@@ -227,7 +233,7 @@ def test_split_draws_as_each_writer_alone_would(lesson):
     """Writers are kept, rows are distinct, shares follow the chances, and nothing impossible is drawn."""
     generator = torch.Generator().manual_seed(0)
     chances = torch.tensor([[0.0, 0.25, 0.75], [1.0, 0.0, 0.0]])
-    parent, token, writers = lesson.split(chances, torch.tensor([4000, 3]), generator)
+    parent, token, writers = split(chances, torch.tensor([4000, 3]), generator)
     found = {(int(p), int(t)): int(w) for p, t, w in zip(parent, token, writers, strict=True)}
     assert set(found) == {(0, 1), (0, 2), (1, 0)}
     assert found[1, 0] == 3
@@ -239,13 +245,13 @@ def test_shared_beginnings_change_nothing(lesson):
     """At a temperature near zero, many writers write what the library's own loop writes, whatever the lengths."""
     model, tokenizer = load_programs()
     problems = programming_problems("compositions", 8)
-    written = lesson.write(model, tokenizer, [problem.request for problem in problems], tries=5, temperature=0.01)
+    written = write(model, tokenizer, [problem.request for problem in problems], tries=5, temperature=0.01)
     for problem, programs in zip(problems, written, strict=True):
         assert sum(programs.values()) == 5
         prompt = torch.tensor([[*tokenizer.encode(problem.request), 2]])
         room = model.config.context - prompt.shape[1]
         greedy = model.generate(prompt, room, temperature=0)[0, prompt.shape[1] :].tolist()
-        assert lesson.tidy(lesson.HEADER + tokenizer.decode(greedy[: greedy.index(3)])) == programs.most_common(1)[0][0]
+        assert tidy(HEADER + tokenizer.decode(greedy[: greedy.index(3)])) == programs.most_common(1)[0][0]
 
 
 def test_the_loss_counts_the_program_alone(lesson):
@@ -268,9 +274,10 @@ def test_the_loss_counts_the_program_alone(lesson):
 
 def test_features_and_look_up(lesson):
     """Words and pairs are counted; a known request finds its own program first; tries are distinct."""
-    assert lesson.features("sort the list") == ["sort", "the", "list", "sort the", "the list"]
-    table = lesson.count_features(["a b a", "c"], {"a": 0, "b a": 1, "a b": 2})
-    assert table.tolist() == [[2, 1, 1], [0, 0, 0]]
+    one, known = lesson.counted(programming_problems("wordings", 3), programming_problems("train", 50))
+    assert one.shape[1] == known.shape[1]
+    words = programming_problems("train", 50)[0].request.split()
+    assert known[0].sum() == 2 * len(words) - 1
     library = programming_problems("train", 300)
     for problem, programs in zip(library[:20], lesson.look_up(library[:20], library), strict=True):
         assert programs[0] == problem.program
@@ -291,5 +298,5 @@ def test_grading_counts_writers(lesson, sandbox, monkeypatch):
 def test_tidy_keeps_the_meaning(lesson):
     """Tidied programs parse to the same tree; what is no Python stays as it is."""
     source = "def f(xs):\n     xs = [ - x for x in xs ] \n     return sorted ( xs , key = abs )"
-    assert ast.dump(ast.parse(lesson.tidy(source))) == ast.dump(ast.parse(source))
-    assert lesson.tidy("def f(xs:") == "def f(xs:"
+    assert ast.dump(ast.parse(tidy(source))) == ast.dump(ast.parse(source))
+    assert tidy("def f(xs:") == "def f(xs:"
