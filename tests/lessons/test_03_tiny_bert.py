@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -222,21 +223,6 @@ def test_the_mean_in_place_of_the_pooler_leaves_padding_out(lesson):
         assert (model(F.pad(row, (0, 9))) - expected).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(
-    ("text", "number", "expected"),
-    [
-        ("if the graph is", 2, ("if [MASK] graph is", "the", 0)),
-        ("[MASK] the graph", 3, ("[MASK] the [MASK]", "graph", 1)),
-        ("a [MASK] b", 2, ("a [MASK] b", "", 0)),
-        ("a b", 0, ("a b", "", 0)),
-        ("a b", 3, ("a b", "", 0)),
-    ],
-)
-def test_a_word_is_hidden_with_all_its_tokens(lesson, text, number, expected):
-    """The word of that number becomes its gaps, counted after the gaps before it; nothing else changes."""
-    assert lesson.hide_one(text, number) == expected
-
-
 def test_shuffled_weights_are_the_same_numbers(lesson):
     """The control keeps every tensor's numbers and loses their places."""
     weights = {"a": torch.randn(30, 20), "b": torch.randn(50)}
@@ -250,16 +236,31 @@ def test_shuffled_weights_are_the_same_numbers(lesson):
 @pytest.mark.parametrize(("change", "expected"), [(0.0, "no"), (0.2, "yes")])
 def test_the_interval_tells_a_gain_from_none(lesson, change, expected):
     """A gain in every fifth block has an interval above zero; exchanged hits and misses have one around zero."""
-    rng = torch.Generator().manual_seed(0)
-    old = {size: [(torch.rand(400, generator=rng) < 0.5).double().numpy()] * 3 for size in lesson.FIELD_SIZES}
-    new = {size: [(h if change == 0 else h.clip(min=0)).copy() for h in old[size]] for size in old}
-    for hits in new.values():
-        for run in hits:
-            if change:
-                run[: int(400 * change)] = 1.0
-            else:
-                run[:] = run[::-1]
+    old = np.random.default_rng(0).integers(2, size=(3, 2, 400)).astype(float)
+    new = old[..., ::-1].copy()
+    if change:
+        new = old.copy()
+        new[..., : int(400 * change)] = 1.0
     mean, low, high = lesson.gain(new, old)
     assert low <= mean <= high
     assert (low > 0.02) == (expected == "yes")
     assert (low < 0 < high) == (expected == "no")
+
+
+def test_every_start_goes_through_both_recipes_alike(lesson, monkeypatch):
+    """Start and recipe decide the network; labels, steps, rate and batch do not hang on the start."""
+    seen = []
+    monkeypatch.setattr(lesson, "tune", lambda model, rows, labels, *rest: seen.append((type(model), len(rows), rest)))
+    for start in ("shipped", "shuffled", "fresh"):
+        for recipe in lesson.RECIPES:
+            assert 0 <= lesson.tuned(start, recipe, 16, 3, 7) <= 1
+    assert seen[:2] == seen[2:4] == seen[4:]
+    assert seen[0] == (lesson.Classifier, 16, (3, 7, 1e-3, 12))
+    assert seen[1] == (lesson.MeanClassifier, 16, (3, 7, 3e-3, 32))
+
+
+@pytest.mark.parametrize(("lead", "expected"), [(0.1, True), (0.001, False), (-0.1, False)])
+def test_a_clear_lead_is_more_than_two_standard_errors(lesson, lead, expected):
+    """A lead that the draws' spread swallows is none."""
+    noise = np.random.default_rng(0).normal(0, 0.03, (10, 3))
+    assert (lesson.clearly(0.5 + lead + noise, np.full((10, 3), 0.5)) == expected).all()
