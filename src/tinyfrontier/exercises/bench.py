@@ -12,6 +12,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -164,40 +165,33 @@ class Bench:
         """A fresh case with its floats as doubles, with gradients, or both; and the tensors that require one."""
         case, wanted = self._fresh_double(index) if double else self.fresh(index), []
 
-        constant, wants = self.exercise.constants, grad
-
-        def change(value: Any) -> Any:
-            grad = wants and owner not in constant
+        def change(owner: str, value: Any) -> Any:
+            wants = grad and owner not in self.exercise.constants
             if isinstance(value, np.ndarray):
                 return value.astype(np.float64) if double else value
             if isinstance(value, torch.nn.Module):
                 value = value.double() if double else value
                 for name, parameter in value.named_parameters():
-                    parameter.requires_grad_(grad)
-                    if grad:
-                        wanted.append((name, parameter))
+                    parameter.requires_grad_(wants)
+                    if wants:
+                        wanted.append((f"{owner}.{name}", parameter))
                 return value
             value = value.detach()
             if double and value.dtype == torch.float32:
                 value = value.double()
-            if grad:
+            if wants:
                 value = value.clone().requires_grad_(True)
-                wanted.append(("", value))
+                wanted.append((owner, value))
             return value
 
         names = list(inspect.signature(self.exercise.oracle).parameters)
+        owners = names + names[-1:] * len(case.args)  # what is left over belongs to the last, a starred one
         memo: dict[int, Any] = {}
-        args, kwargs = [], {}
-        for place, value in enumerate(case.args):
-            before = len(wanted)
-            owner = names[place] if place < len(names) else names[-1]
-            args.append(map_floats(value, change, memo))
-            wanted[before:] = [(owner if not name else f"{owner}.{name}", leaf) for name, leaf in wanted[before:]]
-        for key, value in case.kwargs.items():
-            before, owner = len(wanted), key
-            kwargs[key] = map_floats(value, change, memo)
-            wanted[before:] = [(owner if not name else f"{owner}.{name}", leaf) for name, leaf in wanted[before:]]
-        return dataclasses.replace(case, args=tuple(args), kwargs=kwargs), wanted
+        args = tuple(
+            map_floats(value, partial(change, name), memo) for name, value in zip(owners, case.args, strict=False)
+        )
+        kwargs = {name: map_floats(value, partial(change, name), memo) for name, value in case.kwargs.items()}
+        return dataclasses.replace(case, args=args, kwargs=kwargs), wanted
 
     def _deepen(self, index: int) -> Deep | None:
         exercise, usual = self.exercise, self.answer(self.exercise.solution, index)
