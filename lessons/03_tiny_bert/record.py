@@ -9,18 +9,24 @@ def measure(lesson, *, draws, few, mean_steps, seeds, field_steps):
 
     The recipe "mean" is tried on the first `few` draws alone, for several lengths.
     """
+
+    def score(start, recipe, size, draw, steps):
+        return round(lesson.tuned(lesson.start_from(start, draw), recipe, size, draw, steps), 4)
+
     accuracy = {}
     for start in ("shipped", "shuffled", "fresh"):
         found = accuracy[start] = {}
         found["pooler"] = {
-            str(size): [round(lesson.tuned(start, "pooler", size, draw, lesson.STEPS[size]), 4) for draw in draws]
+            str(size): [score(start, "pooler", size, draw, lesson.STEPS[size]) for draw in draws]
             for size in lesson.SIZES
         }
-        for steps in mean_steps:
-            found[f"mean, {steps} steps"] = {
-                str(size): [round(lesson.tuned(start, "mean", size, draw, steps), 4) for draw in draws[:few]]
+        found["mean"] = {
+            str(steps): {
+                str(size): [score(start, "mean", size, draw, steps) for draw in draws[:few]]
                 for size in (lesson.SIZES if start == "fresh" else lesson.SIZES[1:2])
             }
+            for steps in mean_steps
+        }
     before = lesson.bert_with(lesson.SHIPPED)
     base = lesson.field_hits(before, draws)
     words, gains = {"before": [[round(cost, 3) for cost in lesson.word_costs(before)]]}, {"over before": []}

@@ -9,7 +9,6 @@ from tinyfrontier.authoring.lessons import ROOT
 
 PICTURE = new_output("display_data", {"image/png": "iVBORw0KGgo="})
 SOLUTIONS = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.ipynb"))[1:]
-NOT_YET = {3}  # written before the bands, to be brought inside
 
 
 def page(*cells):
@@ -66,8 +65,4 @@ def test_what_is_outside_is_said():
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
 def test_every_lesson_is_inside_its_bands(path):
     """No lesson's page is wider, longer or denser than a page may be."""
-    outside = outside_bands(nbformat.read(path, as_version=4))
-    if int(path.stem[:2]) in NOT_YET:
-        assert outside, "inside now: take it off the list"
-    else:
-        assert outside == []
+    assert outside_bands(nbformat.read(path, as_version=4)) == []

@@ -250,10 +250,15 @@ def test_the_interval_tells_a_gain_from_none(lesson, change, expected):
 def test_every_start_goes_through_both_recipes_alike(lesson, monkeypatch):
     """Start and recipe decide the network; labels, steps, rate and batch do not hang on the start."""
     seen = []
-    monkeypatch.setattr(lesson, "tune", lambda model, rows, labels, *rest: seen.append((type(model), len(rows), rest)))
+
+    def tune(model, rows, labels, *rest):
+        seen.append((type(model), len(rows), rest))
+        return model
+
+    monkeypatch.setattr(lesson, "tune", tune)
     for start in ("shipped", "shuffled", "fresh"):
         for recipe in lesson.RECIPES:
-            assert 0 <= lesson.tuned(start, recipe, 16, 3, 7) <= 1
+            assert 0 <= lesson.tuned(lesson.start_from(start, 3), recipe, 16, 3, 7) <= 1
     assert seen[:2] == seen[2:4] == seen[4:]
     assert seen[0] == (lesson.Classifier, 16, (3, 7, 1e-3, 12))
     assert seen[1] == (lesson.MeanClassifier, 16, (3, 7, 3e-3, 32))
