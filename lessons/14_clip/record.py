@@ -1,12 +1,13 @@
-"""What lesson 14 records: five models on eight seeds, and other steps, rates and names left out on three."""
+"""What lesson 14 records: five models on sixteen seeds, and other steps, rates, decays and names left out on three."""
 
 SETTINGS = {
-    "seeds": [3, 4, 5, 6, 7, 8, 9, 10],
+    "seeds": [3, 4, 5, 6, 7, 8, 9, 10, 20, 21, 22, 23, 24, 25, 26, 27],
     "few_seeds": [3, 4, 5],
     "steps": 450,
     "linear_steps": 6000,
     "other_steps": [225, 900],
     "other_rates": [0.003, 0.012],
+    "other_decays": [0.1, 3.0],
     "other_names": [
         [["red", "square"], ["green", "triangle"]],
         [["yellow", "circle"], ["blue", "square"]],
@@ -19,11 +20,14 @@ QUICK = {
     "linear_steps": 2,
     "other_steps": [1],
     "other_rates": [0.003],
+    "other_decays": [0.1],
     "other_names": SETTINGS["other_names"],
 }
 
 
-def measure(lesson, *, seeds, few_seeds, steps, linear_steps, other_steps, other_rates, other_names):
+def measure(
+    lesson, *, seeds, few_seeds, steps, linear_steps, other_steps, other_rates, other_decays, other_names
+):  # fmt: skip
     """Recall@1 (mean of both ways) of every group and the share of single things named right, a number a seed.
 
     Also the zero-shot tasks, and the step at which each kind of word is first right.
@@ -80,6 +84,7 @@ def measure(lesson, *, seeds, few_seeds, steps, linear_steps, other_steps, other
         "first_right": _lists(first),
         "steps": {str(number): few(steps=number) for number in other_steps},
         "rate": {str(rate): few(steps=steps, rate=rate) for rate in other_rates},
+        "decay": {str(decay): few(steps=steps, decay=decay) for decay in other_decays},
         "never": never,
     }
 

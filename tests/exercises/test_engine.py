@@ -502,6 +502,29 @@ def test_slopes_may_differ_off_what_the_specification_promises():
     assert run_check(entropy, lambda shares: -(shares * shares.log()).sum() + 3 * (shares.sum() - 1)).passed
 
 
+def test_an_infinite_slope_excuses_nan_beside_it():
+    """At a root of 0, one root of a quotient is as right as a quotient of roots; a nan elsewhere is still found."""
+
+    @exercise(returns="float tensor")
+    def ratio(top, bottom):
+        return top.sqrt() / bottom.sqrt()
+
+    ratio.cases(lambda: [(f"{n} of 9", torch.tensor([float(n)]), torch.tensor([9.0])) for n in range(4)])
+    assert run_check(ratio, lambda top, bottom: (top / bottom).sqrt()).passed
+    assert not run_check(ratio, lambda top, bottom: (top / bottom.detach()).sqrt()).passed
+
+    @exercise(returns="float tensor")
+    def norm(values):
+        return torch.zeros(()) if not values.any() else values.norm()
+
+    @norm.cases
+    def _():
+        yield "ones", torch.ones(3)
+        yield "a zero among them", torch.tensor([0.0, 3.0, 4.0])
+
+    assert not run_check(norm, lambda values: values.abs().sqrt().pow(4).sum().sqrt()).passed
+
+
 def test_a_gradient_on_purpose_is_part_of_the_specification():
     """Where the solution passes a gradient that is not its slope (straight through), the answer must too."""
 

@@ -178,6 +178,9 @@ def _():
     yield "k larger than the number of candidates", torch.tensor(ties), torch.tensor([3, 3, 0, 0]), 6
     near = torch.tensor([[0.5, 0.500001, 0.2], [0.5, 0.499999, 0.2], [0.5, 0.499999, 0.499999]])
     yield "almost equal is not equal", near, torch.tensor([0, 0, 0]), 1
+    finer = torch.tensor([[0.5, 0.5 + 1e-12, 0.2]], dtype=torch.float64)
+    yield "almost equal in 64-bit numbers", finer, torch.tensor([0]), 1
+    yield "one place too few for the last", torch.tensor([[4.0, 3, 2, 1]]), torch.tensor([3]), 3
     yield "the last of all, negative scores", torch.tensor([[-1.0, -2, -3], [-1, -1, -5]]), torch.tensor([2, 2]), 3
 
 
@@ -242,6 +245,17 @@ def letters(captions):
     return torch.tensor(rows)
 
 
+class _Learnt(torch.nn.Module):
+    """The same with a weight a letter that can be trained."""
+
+    def __init__(self):
+        super().__init__()
+        self.stretch = torch.nn.Parameter(torch.linspace(0.5, 2, 12))
+
+    def forward(self, captions):
+        return letters(captions) * self.stretch
+
+
 @exercise(
     returns="float tensor (names, d)",
     points=2,
@@ -268,6 +282,7 @@ def _():
     yield "two names, four templates of many lengths", letters, ["square", "triangle"], many
     yield "one template, four names", letters, ["a", "ur", "bub", "cat"], ["nice {}"]
     yield "as many names as templates", letters, ["oval", "ring"], ["a {} here", "blurred {}"]
+    yield "a text tower that learns", _Learnt(), ["star", "cross", "bar"], ["a {}", "two of a {} sort", "a {}"]
 
 
 @class_vectors.usual

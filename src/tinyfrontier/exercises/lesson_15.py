@@ -91,6 +91,7 @@ def _steps():
     yield "images, one time back", *images[:2], schedule[50], schedule[49], images[2]
     yield "images, ten times skipped", *images[:2], schedule[99], schedule[89], images[2]
     yield "points, the last step", *points[:2], schedule[0], torch.tensor(1.0), points[2]
+    yield "points, almost clean", *points[:2], torch.tensor(0.9990), torch.tensor(0.9996), points[2]
     first = [item[:1] for item in points]
     yield "a batch of one, near the end", *first[:2], schedule[3], schedule[1], first[2]
     yield "large values", 100 * points[0], 100 * points[1], schedule[30], schedule[20], points[2]
@@ -257,6 +258,8 @@ class _Guesser(torch.nn.Module):
     def forward(self, noisy, t, labels):
         if (labels < 0).any():
             raise IndexError("a label is out of range: labels count from 0")
+        if not len(labels) == len(t) == len(noisy):
+            raise ValueError(f"every item needs a time and a label: {len(noisy)}, {len(t)} and {len(labels)} came")
         push = self.push[labels] * (1 + 0.1 * t)
         return torch.tanh(noisy + push.reshape(-1, *[1] * (noisy.dim() - 1)))
 
@@ -275,6 +278,7 @@ def _():
     yield "images, w = 2", _Guesser(), images, t, labels, 2.0
     yield "images, w = 0", _Guesser(), images, t, labels, 0.0
     yield "images, w = 1", _Guesser(), images, t, labels, 1.0
+    yield "images, away from the label", _Guesser(), images, t, labels, -0.5
     points = _random(4, 2, seed=22), torch.arange(4), torch.tensor([1, 1, 2, 7])
     yield "points, strong guidance", _Guesser(), *points, 7.5
     yield "a batch of one", _Guesser(), images[:1], t[:1], labels[:1], 1.5
