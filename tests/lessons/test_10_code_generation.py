@@ -15,6 +15,7 @@ import torch
 from scipy.stats import hypergeom
 from tinyfrontier.beside.lesson_10.programs import HEADER, programming_problems
 from tinyfrontier.beside.lesson_10.sandbox import Sandbox, end_worker
+from tinyfrontier.beside.lesson_10.slots import Chooser, fill_in, words_and_numbers
 from tinyfrontier.beside.lesson_10.writing import split, tidy, write
 
 from tinyfrontier.authoring import definitions
@@ -283,6 +284,27 @@ def test_features_and_look_up(lesson):
     for problem, programs in zip(library[:20], lesson.look_up(library[:20], library), strict=True):
         assert programs[0] == problem.program
         assert len(set(programs)) == len(programs) <= 10
+
+
+def test_the_told_rival_reads_numbers_in_the_order_of_doing():
+    """Orders name first what is done first, nested phrases last; the 2 of halving is no number of its own."""
+    assert words_and_numbers("add 3 to everything then remove every 7") == (
+        "add N to everything then remove every N",
+        [3, 7],
+    )
+    assert words_and_numbers("return the first 4 of 3 times the list")[1] == [3, 4]
+    assert words_and_numbers("divide each number by 2 rounding down then take the first 5")[1] == [5]
+    assert fill_in(("", "plus", "sum"), [3]) == "def f(xs):\n    xs = [x + 3 for x in xs]\n    return sum(xs)"
+    for problem in programming_problems("train", 300):
+        assert words_and_numbers(problem.request)[1] == [n for n in problem.numbers if n], problem.request
+
+
+def test_the_told_rival_learns_what_it_is_shown():
+    """It writes the programs that it has seen, one for each request."""
+    problems = programming_problems("train", 400)
+    written = Chooser(problems).write(problems)
+    right = sum(programs == [problem.program] for programs, problem in zip(written, problems, strict=True))
+    assert right > 0.95 * len(problems)
 
 
 def test_grading_counts_writers(lesson, sandbox, monkeypatch):

@@ -55,6 +55,8 @@ def _():
     yield "an attribute that is not listed", function("return xs.pop()"), RULES
     yield "the second attribute", function("xs.append(1)\n    return xs.pop()"), RULES
     yield "an attribute inside a listed one", function("return xs.pop().append"), RULES
+    yield "an attribute of what a listed one returns", function("return xs.append(1).real"), RULES
+    yield "an attribute that is written", function("xs.real = 1"), RULES
     yield "an attribute that begins like a listed one", function("return xs.append_all(1)"), RULES
     yield "an attribute that is part of a listed one", function("return xs.app(1)"), RULES
     yield "a walk to the root of all classes", function("return xs.__class__.__base__"), RULES
@@ -65,12 +67,17 @@ def _():
     yield "a hidden name as a keyword", function("return sorted(xs, __key=1)"), RULES
     yield "a keyword without a name", function("return sorted(**xs)"), RULES
     yield "underscores in a text do no harm", function("return '__'"), RULES
-    yield "one underscore does no harm", function("return [_x for _x in xs]"), RULES
+    yield "underscores apart do no harm", function("return [_x_y for _x_y in xs]"), RULES
     yield (
         "a loop without an end is not the gate's business, its kind is",
         function("while True:\n        xs = 1"),
         RULES,
     )
+    yield "an operator that is not listed", function("return xs - 1"), RULES
+    yield "an operator before one value", function("return not xs"), RULES
+    yield "a kind that begins like a listed one", function("return 1 if xs else 2"), RULES
+    yield "a kind that ends like a listed one", function("xs += 1"), RULES
+    yield "trouble far down", function("\n    ".join(["xs = 1"] * 50 + ["return xs.pop"])), RULES
     yield "a class", "class A:\n    f = 1", RULES
     yield "a text with holes", function("return f'{xs}'"), RULES
     yield "the second statement counts too", "x = 1\ny = x.real", RULES
@@ -78,6 +85,10 @@ def _():
     small = {"nodes": RULES["nodes"] - {"ListComp", "comprehension"}, "attributes": set(), "modules": set()}
     yield "stricter rules", comprehension, small
     yield "stricter, plain", "x = 1", small
+    yield "other rules: nothing may be stored", "x = 1", {**RULES, "nodes": RULES["nodes"] - {"Store"}}
+    yield "other rules: not even a module", "", {**RULES, "nodes": RULES["nodes"] - {"Module"}}
+    hidden = {**RULES, "attributes": {"__len__"}}
+    yield "other rules: an attribute is no name", function("return xs.__len__()"), hidden
     yield "other rules: a dotted module", "import os.path", {**RULES, "modules": {"os.path"}}
     yield "other rules: its root alone", "import os", {**RULES, "modules": {"os.path"}}
 
@@ -290,6 +301,9 @@ def _():
     yield "a request without a known word", draw(2, 4), torch.cat([torch.zeros(1, 4), draw(4, 4)]), 5
     yield "one query, one request", draw(1, 3) + 1, draw(1, 3), 1
     yield "more queries than requests", draw(7, 11), draw(3, 11), 2
+    zeros = torch.tensor([[0.0, 0, 0], [0, 3, 0], [1, 0, 0]])
+    yield "no known word is as far as no common word", torch.tensor([[1.0, 0, 2]]), zeros, 3
+    yield "counts in double precision", draw(2, 6).double() + 1, draw(5, 6).double(), 3
     yield "700 requests, many equally near", few_words(5), few_words(700), 60
     yield "700 requests, a query without a known word", torch.zeros(1, 24), few_words(700), 700
 
