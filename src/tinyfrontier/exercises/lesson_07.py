@@ -190,6 +190,7 @@ def _():
     yield "one micro-batch", 4, 1
     yield "2 stages, 2 micro-batches", 2, 2
     yield "one stage, one micro-batch", 1, 1
+    yield "more micro-batches than a byte counts", 2, 130
 
 
 @gpipe.usual
@@ -269,6 +270,8 @@ def _():
     yield "ZeRO-3, 10 parameters on 4 ranks", 10, 4, 3
     yield "one rank, ZeRO-3", 5, 1, 3
     yield "fp32 throughout, ZeRO-1", 137674, 4, 1, (4, 4, 8)
+    yield "weights in 32 bits, gradients in 16", 137674, 4, 2, (4, 2, 12)
+    yield "one parameter left over for 4,000 ranks", 8001, 4000, 3
     yield "175 billion on 992 ranks", 175_000_000_000, 992, 3
     yield "more ranks than parameters", 3, 8, 2
 
