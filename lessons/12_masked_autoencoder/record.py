@@ -14,26 +14,35 @@ QUICK = {"draws": [0, 1], "picking": [20], "rates": [1e-3], "steps": [1], "seeds
 
 
 def measure(lesson, *, draws, picking, rates, steps, seeds, lengths):
-    """Fine-tuning from both starts and through both readings; probes on shorter, longer and shuffled pretraining."""
+    """Fine-tuning from both starts, longer and with shifts; probes on shorter, longer and shuffled pretraining."""
     starts = {"MAE": lambda draw: lesson.shipped(draw % 3), "scratch": lesson.fresh}
     wholes = {"mean": False, "all tokens": True}
-    picked, accuracy, longer = {}, {}, {}
+    picked, accuracy, longer, moved = {}, {}, {}, {}
     for start, make in starts.items():
         for reading, whole in wholes.items():
             name = f"{start}, {reading}"
 
-            def tuned(number, draw, lr, length=60, judge="test", make=make, whole=whole):
-                return lesson.tune(make(draw), number, draw, whole, lr, length, judge)
+            def tuned(number, draw, lr, length=60, judge="test", shifts=False, make=make, whole=whole):
+                return round(lesson.tune(make(draw), number, draw, whole, lr, length, judge, shifts), 4)
 
-            scores = {
-                rate: np.mean([tuned(n, draw, rate, judge="train") for n in (1, 10) for draw in picking])
-                for rate in rates
-            }
-            picked[name] = {str(rate): round(float(score), 4) for rate, score in scores.items()}
-            best = max(scores, key=scores.get)
-            accuracy[name] = [[round(tuned(n, d, best), 4) for n in lesson.LABELS] for d in draws]
-            longer[name] = {str(s): [round(tuned(1, d, best, s), 4) for d in draws[:5]] for s in steps}
-    return {"picked": picked, "accuracy": accuracy, "longer": longer, **_pretrained(lesson, draws, seeds, lengths)}
+            def table(lr, draws=draws, tuned=tuned, **kind):
+                return [[tuned(n, d, lr, **kind) for n in lesson.LABELS] for d in draws]
+
+            def scores(tuned=tuned, **kind):
+                """Mean accuracy at each rate, by the training digits, on draws that serve for nothing else."""
+                each = {r: [tuned(n, d, r, judge="train", **kind) for n in (1, 10) for d in picking] for r in rates}
+                return {str(rate): round(float(np.mean(found)), 4) for rate, found in each.items()}
+
+            picked[name] = scores()
+            best = float(max(picked[name], key=picked[name].get))
+            accuracy[name] = table(best)
+            if whole:
+                longer[name] = {str(length): table(best, length=length) for length in steps}
+                kind = {"length": steps[-1], "shifts": True}
+                rated = scores(**kind)
+                moved[name] = {"picked": rated, "accuracy": table(float(max(rated, key=rated.get)), **kind)}
+    found = {"picked": picked, "accuracy": accuracy, "longer": longer, "shifts": moved}
+    return found | _pretrained(lesson, draws, seeds, lengths)
 
 
 def _pretrained(lesson, draws, seeds, lengths):

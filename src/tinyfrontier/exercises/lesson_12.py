@@ -152,7 +152,7 @@ fill_in.slip("mask_token.expand", "kept.mean(dim=(0, 1)).expand", "the mean of w
 )
 
 
-@exercise(returns="tensor with one number", points=1)
+@exercise(returns="tensor with one number", points=1, constants=("target",))
 def masked_mse(painted, target, hidden):
     errors = (painted - target)[hidden.bool()]  # (hidden patches, pixels)
     return errors.pow(2).mean()
