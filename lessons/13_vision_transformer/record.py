@@ -2,24 +2,28 @@
 
 SETTINGS = {
     "seeds": [0, 1, 2, 3, 4],
-    "long_seeds": [0, 1, 2],
+    "long_seeds": [0, 1, 2, 3, 4],
+    "letter_seeds": [0, 1, 2],
     "picking_seeds": [10, 11, 12],
     "sizes": [40, 100, 250, 600, 1347],
     "scrambled_sizes": [100, 250, 1347],
     "steps": [160, 500, 1000],
     "letter_sizes": [1600, 6400, 25600],
     "letter_steps": [300, 1000, 3000],
+    "patience": 9000,
     "fonts": [2, 4, 10],
 }
 QUICK = {
     "seeds": [0],
     "long_seeds": [0],
+    "letter_seeds": [0],
     "picking_seeds": [10],
     "sizes": [40],
     "scrambled_sizes": [40],
     "steps": [2],
     "letter_sizes": [400],
     "letter_steps": [1, 2],
+    "patience": 3,
     "fonts": [2],
 }
 RATES = {"CNN": [2.5e-3, 5e-3, 1e-2, 2e-2], "ViT": [1.5e-3, 3e-3, 6e-3, 1.2e-2]}
@@ -31,12 +35,14 @@ def measure(
     *,
     seeds,
     long_seeds,
+    letter_seeds,
     picking_seeds,
     sizes,
     scrambled_sizes,
     steps,
     letter_sizes,
     letter_steps,
+    patience,
     fonts,
     parts=None,
 ):
@@ -52,8 +58,9 @@ def measure(
     }
     for n in fonts:
         if n != 4:
-            tasks[f"fonts_{n}"] = lambda n=n: _by_fonts(lesson, long_seeds, letter_sizes[-1], letter_steps[-1], n)
-    for seed in long_seeds:
+            tasks[f"fonts_{n}"] = lambda n=n: _by_fonts(lesson, letter_seeds, letter_sizes[-1], letter_steps[-1], n)
+    tasks["patient"] = lambda: _patient(lesson, letter_seeds, letter_sizes[-1], patience, fonts[-1])
+    for seed in letter_seeds:
         tasks[f"letters_{seed}"] = lambda seed=seed: _letters(lesson, seed, letter_sizes, letter_steps)
     found = {name: task() for name, task in tasks.items() if parts is None or name in parts}
     return found if parts else joined(found)
@@ -174,6 +181,17 @@ def _by_fonts(lesson, seeds, size, steps, fonts):
             scores = {name: lesson.accuracy(model, images, labels) for name, model in models.items()}
             for name, score in {**scores, "SVM": rival}.items():
                 found.setdefault(exam, {}).setdefault(name, []).append(round(score, 4))
+    return found
+
+
+def _patient(lesson, seeds, size, steps, fonts):
+    """{exam: [accuracy of the ViT a seed]} after many more steps."""
+    found = {}
+    for seed in seeds:
+        learned, exams = lesson.letter_data(size, seed, fonts)
+        model = lesson.letter_network("ViT", learned, seed, steps)
+        for exam, (images, labels) in exams.items():
+            found.setdefault(exam, []).append(round(lesson.accuracy(model, images, labels), 4))
     return found
 
 

@@ -23,7 +23,8 @@ def _():
     yield "the worked example", torch.tensor([[[[1.0, 2, 3, 4], [5, 6, 7, 8]]]]), 2
     yield "digits", numbered(3, 1, 8, 8), 2
     yield "three channels, wider than high", numbered(2, 3, 4, 6), 2
-    yield "higher than wide, patches of 3", numbered(1, 2, 9, 6), 3
+    mixed = torch.randn(1, 2, 9, 6, generator=torch.Generator().manual_seed(0))
+    yield "higher than wide, patches of 3", mixed, 3
     yield "patches of one pixel", numbered(1, 2, 2, 3), 1
     yield "one patch is the whole image", numbered(2, 2, 4, 4), 4
 
@@ -104,6 +105,18 @@ receptive_field.slip("step *= stride", "step = stride", "only the last stride").
 )
 receptive_field.slip("step *= stride", "step += stride", "strides added up").says(
     "strides multiply: two steps of two make four, three make eight."
+)
+receptive_field.slip("(kernel - 1) * step", "(kernel - 1) * stride", "only a layer's own stride").says(
+    "each layer is spread by its own stride. Its inputs are as far apart as the strides below it say, multiplied."
+)
+receptive_field.slip(
+    "field += (kernel - 1) * step",
+    "field = (field - 1) * stride + kernel",
+    "from the wrong end",
+    "each stride spreads what was reached so far, from the image upwards. That works only from the last layer down.",
+)
+receptive_field.slip("(kernel - 1) * step", "2 * step", "every kernel of three").says(
+    "every kernel counts as one of three pixels. A kernel of k reaches k - 1 inputs beyond one."
 )
 
 
