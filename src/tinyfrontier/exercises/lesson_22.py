@@ -186,7 +186,16 @@ def _(z):
     return torch.tanh(z)
 
 
-@exercise(returns="float tensor (weights,)", points=2, tolerance=1e-4)
+@exercise(
+    returns="float tensor (weights,)",
+    points=2,
+    tolerance=1e-4,
+    # the product is promoted to the matrix's precision; the damping alone is rounded to seven digits
+    equivalent_mutants=[
+        "torch.eye(len(normal), dtype=normal.dtype) -> torch.eye(len(normal)) in "
+        "normal = normal + damping * torch.eye(len(normal), dtype=normal.dtype)"
+    ],
+)
 def damped_step(jacobian, residual, damping):
     """Plain least squares with one more row for each weight."""
     weights = jacobian.shape[1]
