@@ -324,6 +324,36 @@ def stable_diffusion_rows(effort: Effort) -> Iterator[Row]:
     yield Row("latent U-Net, training step (16)", case, "diffusers' scheduler", *race(*steps, slow))
 
 
+def pinn_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 22's residual by jets carried forwards against the same by derivatives taken backwards, and its step."""
+    code = code_of(22, effort)
+    if code is None:
+        return
+    theta = code.fresh(0)
+    for number in (50,) if effort.quick else (200, 1000):
+        points = torch.rand(2, number, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+        def forwards(theta, points=points):
+            return code.at(code.law, theta, *points)
+
+        def backwards(theta, points=points):
+            return code.burgers_residual(
+                lambda t, x: code.at(code.solution, theta, t, x)[:, 0], *points, code.VISCOSITY
+            )
+
+        must_agree("residual", forwards(theta), backwards(theta).detach())
+        leaves = [theta.clone().requires_grad_()]
+        pair = training(forwards, leaves), training(backwards, leaves)
+        case = f"{number} points, residual and gradient"
+        yield Row("PINN (22)", case, "the same by torch.autograd.grad twice", *race(*pair, effort))
+
+        def step(points=points):
+            return code.damped_step(*code.stacked([(code.law, *points)], theta, code.grad_and_value)[0], 1e-2)
+
+        peer = "one gradient of the same loss"
+        yield Row("PINN (22)", f"{number} points, Jacobian and damped step", peer, *race(step, pair[0], effort))
+
+
 def import_row(effort: Effort) -> Iterator[Row]:
     """Starting Python and importing the package, against starting Python alone; wall time of the process."""
     took: dict[str, list[float]] = {"import tinyfrontier": [], "pass": []}
@@ -387,6 +417,7 @@ def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
         mixture_rows,
         diffusion_rows,
         stable_diffusion_rows,
+        pinn_rows,
         import_row,
     ):
         yield from rows(effort)

@@ -51,6 +51,8 @@ def test_every_peer_has_its_rows(table):
         ("diffusion, training step (15)", "diffusers, UNet2DModel of like size"),
         ("Stable Diffusion, one image (16)", "diffusers, the pipeline"),
         ("latent U-Net, training step (16)", "diffusers' scheduler"),
+        ("PINN (22)", "the same by torch.autograd.grad twice"),
+        ("PINN (22)", "one gradient of the same loss"),
         ("import tinyfrontier", "python -c pass"),
     }
     cases = [(row["name"], row["case"], row["peer"]) for row in table["rows"]]

@@ -502,6 +502,38 @@ def test_slopes_may_differ_off_what_the_specification_promises():
     assert run_check(entropy, lambda shares: -(shares * shares.log()).sum() + 3 * (shares.sum() - 1)).passed
 
 
+def test_a_result_that_depends_on_nothing_needs_no_gradient():
+    """Where the true slope is zero, zeros made anew are right; a detached result is still found where it is not."""
+
+    @exercise(returns="float tensor")
+    def steps(values):
+        return torch.cat([values[1:] - values[:-1], 0 * values[:1]])
+
+    steps.cases(lambda: [(f"{n} values", torch.arange(float(n)) ** 2) for n in (1, 2, 5)])
+
+    def filled(values, cut=False):
+        result = torch.zeros_like(values)
+        if len(values) > 1:
+            result[:-1] = (values[1:] - values[:-1]).detach() if cut else values[1:] - values[:-1]
+        return result
+
+    assert run_check(steps, filled).passed
+    assert run_check(steps, lambda values: filled(values, cut=True)).mistake == "the gradient is cut off"
+
+
+def test_switching_on_an_inputs_gradient_is_a_change():
+    """The caller's tensor must not begin to require gradients."""
+
+    @exercise(returns="float tensor")
+    def double(values):
+        return 2 * values
+
+    double.cases(lambda: [("three", torch.arange(3.0))])
+    result = run_check(double, lambda values: 2 * values.requires_grad_())
+    assert result.status == "changed its inputs"
+    assert run_check(double, lambda values: 2 * values.clone().requires_grad_()).passed
+
+
 def test_an_infinite_slope_excuses_nan_beside_it():
     """At a root of 0, one root of a quotient is as right as a quotient of roots; a nan elsewhere is still found."""
 

@@ -89,6 +89,7 @@ def same_input(before: Any, after: Any) -> bool:
         return (
             before.shape == after.shape
             and before.dtype == after.dtype
+            and before.requires_grad == after.requires_grad
             and bool(torch.isclose(before.detach(), after.detach(), rtol=0, atol=0, equal_nan=True).all())
         )
     if isinstance(before, np.ndarray):

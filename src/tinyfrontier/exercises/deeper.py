@@ -85,16 +85,25 @@ def _problem_on(bench: Bench, function: Callable, index: int, deep: Deep, limit:
         return Problem("too slow", f"stopped after {limit:g} s when gradients were asked for.", "", "")
     if outcome.error is not None:
         return _error_on(bench, function, index, deep, limit, outcome.error)
-    if deep.grad:
+    if deep.grad and _has_slope(deep):
         given = dict(leaves(outcome.value))
         for place in deep.carried:
             part = given.get(place)
             if not isinstance(part, torch.Tensor) or not part.requires_grad:
                 return cut(function)
     found = _precision(bench, deep, outcome.value)
-    if found or not deep.grad:
+    if found or not deep.grad or not any(part.requires_grad for part in _tensors(outcome.value)):
         return found
     return _slopes(bench, function, index, deep, outcome.value, wanted, limit)
+
+
+def _tensors(value) -> list[torch.Tensor]:
+    return [part for _, part in leaves(value) if isinstance(part, torch.Tensor)]
+
+
+def _has_slope(deep: Deep) -> bool:
+    """Whether the result depends on any input at all: zeros made anew are right where the true slope is zero."""
+    return any(slope is not None and bool((slope != 0).any()) for _, slope in deep.slopes)
 
 
 def cut(function: Callable) -> Problem:
