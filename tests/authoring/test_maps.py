@@ -96,3 +96,17 @@ def test_the_glossary_is_made_of_the_lessons_terms(tmp_path):
     source.write_text(plain.replace("budget:", terms.replace('"键", ', "")))
     with pytest.raises(ValueError, match="a term must be"):
         maps.glossary_markdown(root)
+
+
+def test_what_is_to_come_is_told_in_runs():
+    """Finished lessons interrupt what is planned, and a single one stands alone."""
+    assert maps._runs([18, 19, 20, 21, 23, 24, 31]) == "18 to 21, 23 to 24, 31"
+    assert maps._runs([7]) == "7"
+
+
+def test_the_findings_name_every_finished_lesson_and_every_part():
+    """One line a finished lesson; each part's title stands once, also where all of it is to come."""
+    text = maps.findings_markdown()
+    assert text.count("\n- ") == len(maps.finished())
+    for part, title in maps.curriculum()["parts"].items():
+        assert text.count(f"**Part {part} · {title}.**") == 1

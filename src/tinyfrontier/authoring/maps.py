@@ -99,13 +99,28 @@ def findings_markdown(root: Path = ROOT, notebooks: str = "notebooks/") -> str:
     for part, title in course["parts"].items():
         rows = [row for row in course["lessons"] if row["part"] == part]
         planned = [row["number"] for row in rows if row["number"] not in done]
-        to_come = f" To come: {planned[0]} to {planned[-1]}." if planned else ""
-        lines += ["", f"**Part {part} · {title}.**{to_come}"]
+        to_come = f" To come: {_runs(planned)}." if planned else ""
+        heading = f"**Part {part} · {title}.**{to_come}"
+        if len(planned) == len(rows) and lines and lines[-1].startswith("**"):
+            lines[-1] += f" {heading}"  # parts without a lesson share a line
+        else:
+            lines += ["", heading]
         for row in rows:
             if row["number"] in done:
                 link = _source_link(done[row["number"]], notebooks)
                 lines.append(f"- {row['number']:02d} {link}. {_finding(found, row)}")
     return "\n".join(lines).strip()
+
+
+def _runs(numbers: list[int]) -> str:
+    """Ascending numbers as text: "18 to 21, 23 to 31"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def _finding(found: dict[int, dict], row: dict) -> str:
