@@ -62,6 +62,8 @@ def _():
     yield "much viscosity", _Power(-2, 2), *spread(4, 3), 20.0
     yield "a wave that the viscosity damps", _Fading(0.01, 0.25), *spread(6, 4), 0.25
     yield "a hundred points", _Fading(3, -0.5), *spread(100, 5), 0.01
+    yield "residuals below zero", _Fading(1.5, 3), *spread(4, 6), 0.2
+    yield "residuals of both signs", _Fading(2, 1.5), *spread(9, 7), 0.1
 
 
 @burgers_residual.usual
@@ -91,6 +93,18 @@ burgers_residual.slip("u_t + value * u_x", "value * u_x", "standing still").says
 burgers_residual.slip("torch.autograd.grad(u_x.sum(), x, create_graph=True)[0]", "u_x * u_x", "the slope squared").says(
     "the last term needs the second derivative, not the square of the first."
 )
+
+
+burgers_residual.slip(
+    "return u_t + value * u_x - viscosity * u_xx",
+    "return (u_t + value * u_x - viscosity * u_xx).abs()",
+    "the sign lost",
+).says("the size is right, but a residual has a sign, and yours is nowhere below zero.")
+burgers_residual.slip(
+    "return u_t + value * u_x - viscosity * u_xx",
+    "return (u_t + value * u_x - viscosity * u_xx) ** 2",
+    "squared already",
+).says("you returned its square. The residual itself is asked for; the loss will square it.")
 
 
 @burgers_residual.mistake(
@@ -174,6 +188,9 @@ through_tanh.slip("1 - a**2", "1 - z[0] ** 2", "the slope of the input").says(
 through_tanh.slip("- 2 * a", "- a", "half the bend").says(
     "the derivative of 1 - a² is -2 a a': the factor 2 is missing."
 )
+through_tanh.slip("2 * a * z", "2 * z", "tanh itself forgotten").says(
+    "the bend lacks the factor a: where z is 0, tanh does not bend at all."
+)
 through_tanh.slip("[a, slope * z[1]", "[z[0], slope * z[1]", "value unchanged").says(
     "the first entry is the value itself, so it must be tanh of z."
 )
@@ -217,7 +234,7 @@ def _():
     yield "one row", *random(1, 3, 2), 2.0
     yield "one weight", *random(6, 1, 3), 0.1
     yield "strong damping", *random(5, 3, 4), 100.0
-    yield "a step downhill alone", torch.eye(3), torch.tensor([0.0, 0, 2]), 3.0
+    yield "a step downhill alone", torch.diag(torch.tensor([2.0, 3, 1])), torch.tensor([0.0, 0, 2]), 3.0
 
 
 @damped_step.usual
@@ -245,6 +262,19 @@ damped_step.slip(
 damped_step.slip("normal + damping * torch.eye(len(normal), dtype=normal.dtype)", "normal", "no damping").says(
     "the damping does not enter. With fewer rows than weights the matrix cannot even be solved."
 )
+
+
+damped_step.slip("jacobian.T @ jacobian  #", "2 * jacobian.T @ jacobian  #", "curvature doubled").says(
+    "the matrix is JᵀJ itself; twice it belongs to a loss without the half, whose gradient is twice as large as well."
+)
+
+
+@damped_step.mistake(
+    "the diagonal alone",
+    "each weight took its own step, as if no other moved. Off its diagonal, JᵀJ says how the weights act together.",
+)
+def _(jacobian, residual, damping):
+    return -jacobian.T @ residual / (damping + jacobian.square().sum(dim=0))
 
 
 @damped_step.mistake(
@@ -301,6 +331,21 @@ flow_rate.slip("(4 * dx)", "(2 * dx)", "half forgotten").says(
 )
 flow_rate.slip("smoothed - carried", "smoothed + carried", "carried backwards").says(
     "the carried part has the wrong sign: the flow would run against itself."
+)
+flow_rate.slip("smoothed = viscosity", "smoothed = -viscosity", "viscosity roughens").says(
+    "the viscosity has the wrong sign: it must pull a peak down, where the second difference is negative."
+)
+flow_rate.slip("(right**2 - left**2) / (4 * dx)", "(right - left) / (2 * dx)", "carried by one").says(
+    "the flow carries itself: the squares of the neighbours are subtracted, not the neighbours."
+)
+flow_rate.slip("(right**2 - left**2) / (4 * dx)", "(right**2 - middle**2) / (2 * dx)", "the right side alone").says(
+    "the carried part looks to the right only: take the neighbours on both sides, which are two dx apart."
+)
+flow_rate.slip("(right**2 - left**2) / (4 * dx)", "(middle**2 - left**2) / (2 * dx)", "the left side alone").says(
+    "the carried part looks to the left only: take the neighbours on both sides, which are two dx apart."
+)
+flow_rate.slip("torch.cat([held, smoothed - carried, held])", "smoothed - carried", "without the ends").says(
+    "only the inner places came back: the two ends are places as well, with rate 0."
 )
 flow_rate.slip("/ dx**2", "/ dx", "dx not squared").says("a second difference is divided by dx squared.")
 flow_rate.slip("(right**2 - left**2)", "(right - left) ** 2", "square of the difference").says(
