@@ -75,6 +75,18 @@ nearest_code.slip("distance.argmin(dim=-1)", "codes[distance.argmin(dim=-1)]", "
 nearest_code.slip("argmin(dim=-1)", "argmin(dim=0)", "nearest vector").says(
     "this runs down the vectors: for each code it finds a vector. Each vector wants a code: take the axis of the codes."
 )
+nearest_code.slip(
+    "distance.argmin(dim=-1)", "torch.nn.functional.one_hot(distance.argmin(dim=-1), len(codes))", "ones and zeros"
+).says("a row of zeros with a single 1 for each vector. A token is the number of the place where that 1 stands.")
+nearest_code.slip(
+    "distance.argmin", "(vectors.unsqueeze(-2) - codes).mean(dim=-1).abs().argmin", "signed differences"
+).says("differences of opposite sign cancel when they are added up as they are. Square each of them first.")
+nearest_code.slip(
+    "distance.argmin",
+    "(vectors.norm(dim=-1, keepdim=True) - codes.norm(dim=-1)).abs().argmin",
+    "lengths compared",
+    "this compares how long vectors and codes are. Two of one length can point to opposite sides.",
+)
 nearest_code.slip("argmin(dim=-1)", "argmin(dim=-1).flatten()", "shape lost").says(
     "the numbers are right, but in one row. The axes in front of `size` should stay."
 )
@@ -206,6 +218,11 @@ def _():
     yield "one token each", draw(1, 1, 1, (25, 26)), torch.tensor([25, 26])
     yield "one sense twice", draw(2, 2, 3, (19, 19)), torch.tensor([18, 19])
     yield "markers below the codes", torch.tensor([[1, 7, 9, 0, 8, 7, 9]]), torch.tensor([0, 1])
+    yield (
+        "token 0 in the answer",
+        torch.tensor([[30, 9, 8, 31, 0, 3, 0], [31, 8, 31, 0, 0, 1, 2]]),
+        torch.tensor([30, 31]),
+    )
 
 
 @answer_targets.usual
@@ -256,6 +273,12 @@ answer_targets.slip("markers_before < 2", "markers_before >= 2", "question inste
 answer_targets.slip("-100", "0", "zero for left out", "what is left out is 0 here, and 0 is a token. Use -100.")
 answer_targets.slip("-100", "-1", "-1 for left out").says(
     "what is left out is -1 here. `F.cross_entropy` leaves out -100 and nothing else."
+)
+answer_targets.slip(
+    "tokens[:, 1:].masked_fill(markers_before < 2, -100)",
+    "tokens[:, 1:].masked_fill((markers_before < 2) | (tokens[:, 1:] == 0), -100)",
+    "token 0 lost",
+    "right until an answer holds token 0, which is left out here. Ask for the place, not for the value.",
 )
 answer_targets.slip("< 2", "<= 2", "a marker too many").says(
     "each row holds two markers, and this waits for a third: no target is left."
