@@ -83,12 +83,13 @@ def _asked(lesson, draws, characters, number):
             for kind, gained in gains.items()
         }
 
-    def right(shape, shots, wrong):
+    def right(shape, shots, wrong=False, part=slice(half, None)):
         examples = [lesson.draw_examples(pool, shots, draw, wrong) for draw in draws]
-        return _plain(lesson.shown(gpt, words, names[half:], truth[half:], shape, drawn) for drawn in examples)
+        return _plain(lesson.shown(gpt, words, names[part], truth[part], shape, drawn) for drawn in examples)
 
-    shapes = {
-        shape: {n: {"right": right(shape, n, False), "wrong": right(shape, n, True)} for n in lesson.COUNTS}
-        for shape in lesson.SHAPES
-    }
+    def both(shape, shots):
+        choice = right(shape, shots, part=slice(half))
+        return {"right": right(shape, shots), "wrong": right(shape, shots, wrong=True), "choice": choice}
+
+    shapes = {shape: {n: both(shape, n) for n in lesson.COUNTS} for shape in lesson.SHAPES}
     return {"additions": additions, "shapes": shapes}

@@ -296,6 +296,7 @@ def _():
     yield "the kind first: nothing but the opening's own spaces is left", "Kinds:  ", "{kind} {name}", [], "axis"
     yield "braces that are no place to fill", "{set}\n", "{{{name}}} in {0}: {kind}", [("a%s", "{x}")], "b{}"
     yield "an indented line", "Args:\n", "    {name} ({kind}): given", three[1:], "axis"
+    yield "the kind twice", "Kinds\n", "{name}: {kind}, and {name} is always {kind}", three[:2], "axis"
     yield "a line that ends in a tab before the kind", "Tab\n", "{name}\t{kind}", three[:1], "copy"
 
 
@@ -324,6 +325,9 @@ few_shot_prompt.slip("in examples]", "in examples[::-1]]", "backwards").says(
 )
 few_shot_prompt.slip("return opening + ", "return ", "opening lost").says(
     "the opening is missing: every prompt begins with it."
+)
+few_shot_prompt.slip('split("{kind}")[0]', 'rsplit("{kind}", 1)[0]', "cut before the last kind").says(
+    "where the line names the kind twice, the question still holds the first {kind}. Cut before the first one."
 )
 few_shot_prompt.slip(
     'return opening + "".join(shown)', 'return "".join(opening + one for one in shown) + opening', "opening repeated"
