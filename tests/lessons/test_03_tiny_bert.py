@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from tinyfrontier.beside.lesson_03.field import evenly
+from tinyfrontier.beside.lesson_03.rivals import count_pieces, liken
 
 from tinyfrontier.authoring import definitions
 
@@ -240,7 +242,7 @@ def test_the_interval_tells_a_gain_from_none(lesson, change, expected):
     new = old[..., ::-1].copy()
     if change:
         new = old.copy()
-        new[..., : int(400 * change)] = 1.0
+        new[..., :: int(1 / change)] = 1.0
     mean, low, high = lesson.gain(new, old)
     assert low <= mean <= high
     assert (low > 0.02) == (expected == "yes")
@@ -248,20 +250,77 @@ def test_the_interval_tells_a_gain_from_none(lesson, change, expected):
 
 
 def test_every_start_goes_through_both_recipes_alike(lesson, monkeypatch):
-    """Start and recipe decide the network; labels, steps, rate and batch do not hang on the start."""
+    """Start and recipe decide the network; labels, rate and steps do not hang on the start."""
     seen = []
 
     def tune(model, rows, labels, *rest):
-        seen.append((type(model), len(rows), rest))
+        seen.append((type(model), len(rows), labels.tolist(), rest))
         return model
 
     monkeypatch.setattr(lesson, "tune", tune)
     for start in ("shipped", "shuffled", "fresh"):
         for recipe in lesson.RECIPES:
-            assert 0 <= lesson.tuned(lesson.start_from(start, 3), recipe, 16, 3, 7) <= 1
+            assert 0 <= lesson.tuned(lesson.start_from(start, 3), recipe, 16, 3, 1e-3, 7) <= 1
     assert seen[:2] == seen[2:4] == seen[4:]
-    assert seen[0] == (lesson.Classifier, 16, (3, 7, 1e-3, 12))
-    assert seen[1] == (lesson.MeanClassifier, 16, (3, 7, 3e-3, 32))
+    assert seen[0][:2] == (lesson.Classifier, 16)
+    assert seen[1][:2] == (lesson.MeanClassifier, 16)
+    assert seen[0][3] == (3, 1e-3, 7)
+
+
+def test_labels_settings_and_exam_have_modules_of_their_own(lesson):
+    """No paragraph gives labels and picks settings or is examined, and each paper has 50 of every package."""
+    labelled = {text for texts in lesson.PARAGRAPHS.values() for text in texts}
+    picking, exam = (set(paper[0]) for paper in (lesson.PICKING, lesson.EXAM))
+    assert not labelled & picking
+    assert not exam & (labelled | picking)
+    held_out = {text for document in lesson.CORPUS.test for text in document.paragraphs}
+    assert exam <= held_out
+    for _, labels in (lesson.PICKING, lesson.EXAM):
+        assert torch.bincount(labels).tolist() == [50] * 8
+
+
+def test_the_strength_is_picked_on_the_other_paper(lesson, monkeypatch):
+    """A judge that could only do well by picking on the exam does not."""
+    right = lesson.PICKING[1]
+    rng = np.random.default_rng(0)
+
+    def read(texts):
+        known = {id(lesson.EXAM[0]): lesson.EXAM[1], id(lesson.PICKING[0]): right}.get(id(texts))
+        noise = rng.normal(size=(len(texts), 8))
+        return noise if known is None else noise + 3 * np.eye(8)[known.numpy()]
+
+    strengths = []
+
+    class Spy(lesson.LogisticRegression):
+        def __init__(self, C=1.0, max_iter=100):
+            super().__init__(C=C, max_iter=max_iter)
+            strengths.append(C)
+
+    monkeypatch.setattr(lesson, "LogisticRegression", Spy)
+    assert lesson.judge(read, [4]).shape == (1, 3)
+    assert strengths[:6] == [0.1] * 6
+    assert len(strengths) == 3 * 2 * 3 + 3
+    assert len(set(strengths[-3:])) == 1
+
+
+def test_a_text_is_most_like_its_own_module():
+    """Likeness has a column a module, and a text that stands in one of them is most like it."""
+    modules = [[f"{word} is what {word}s do {n}" for n in range(4)] for word in ("graph", "matrix", "kernel")]
+    counter = count_pieces([text for texts in modules for text in texts])
+    likeness = liken(modules, counter)([texts[0] for texts in modules])
+    assert likeness.shape == (3, 3)
+    assert likeness.argmax(axis=1).tolist() == [0, 1, 2]
+    assert np.linalg.norm(likeness, axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("blocks", [120, 130, 320])
+def test_blocks_from_all_over(lesson, blocks):
+    """The exam's blocks keep their order, come from both ends and none comes twice."""
+    picked = evenly(list(range(blocks)))
+    assert len(picked) == len(set(picked)) == 120
+    assert picked == sorted(picked)
+    assert picked[0] == 0
+    assert picked[-1] >= blocks - blocks // 120 - 1
 
 
 @pytest.mark.parametrize(("lead", "expected"), [(0.1, True), (0.001, False), (-0.1, False)])

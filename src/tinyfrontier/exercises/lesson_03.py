@@ -108,6 +108,9 @@ hide_words.slip("(fate < 0.9)", "(fate <= 0.9)", "a stranger at 0.9").says(
 hide_words.slip("(fate >= 0.8)", "(fate > 0.8)", "nothing at 0.8").says(
     "a fate of exactly 0.8 leaves the token as it is. From 0.8 up it becomes a stranger."
 )
+hide_words.slip("(fate >= 0.8) & (fate < 0.9)", "(fate < 0.1)", "a stranger below 0.1").says(
+    "strangers stand where `fate` is below 0.1, in place of some masks. Theirs are the fates from 0.8 up to 0.9."
+)
 hide_words.slip("chance < rate", "chance < 0.15", "the rate ignored").says(
     "15 % are chosen whatever `rate` says. Compare with the argument."
 )
@@ -232,6 +235,9 @@ def _(first, second=None, length=64):
     return torch.tensor((row + empty)[:length]), torch.tensor((types + empty)[:length])
 
 
+join_pair.slip("(2 if second is None else 3)", "(3 if second is None else 4)", "a place left over").says(
+    "texts are shortened to one token fewer than fit: full rows end in padding. `[CLS]` and `[SEP]` alone take room."
+)
 join_pair.slip(").pop()", ").pop(0)", "cut in front", "texts lose their beginning. Take the tokens off the end.")
 join_pair.slip("padding = [0] * (length - len(row))", "padding = []", "not padded").says(
     "short rows are not filled up to `length`, so they cannot be stacked."
@@ -332,3 +338,8 @@ masked_word_loss.slip(
     "the softmax rounds to 0 where the model is sure and wrong, and the logarithm of 0 is minus infinity. "
     "Use both in one."
 )
+masked_word_loss.slip(
+    "F.cross_entropy(logits, tokens[chosen])",
+    "-logits.log_softmax(dim=0).gather(1, tokens[chosen][:, None]).mean()",
+    "softmax over the places",
+).says("the softmax runs over the chosen places. It is the tokens of the vocabulary that compete: the last axis.")

@@ -44,7 +44,18 @@ def make(folder: Path, steps: int = 4600, seed: int = 0) -> dict:
     start = time.process_time()
     corpus = documentation(PACKAGES)
     tokenizer = Tokenizer(_lower_case(corpus, vocabulary=4096))
-    train, test = (Segments(part, tokenizer) for part in (corpus.train, corpus.test))
+    model = trained(tokenizer, corpus.train, steps, seed)
+    keep_half(model)
+    measured = {**bert_losses(model, tokenizer, Segments(corpus.test, tokenizer)), "steps": steps, "seed": seed}
+    measured["sample_nats"] = sample_loss(model, tokenizer)
+    return store(folder, model, tokenizer, corpus, measured, start, "bert", WORDS)
+
+
+def trained(
+    tokenizer: Tokenizer, documents: tuple[Document, ...], steps: int, seed: int = 0, contrast: bool = True
+) -> BERT:
+    """A fresh encoder that has read `documents`; without `contrast` its twin, which has BERT's two losses alone."""
+    train = Segments(documents, tokenizer)
     seed_everything(seed)
     model = BERT(BERTConfig(vocabulary=len(tokenizer), context=128, layers=2, heads=4, width=128))
     _awaken(model)
@@ -54,14 +65,11 @@ def make(folder: Path, steps: int = 4600, seed: int = 0) -> dict:
         with torch.autocast("cpu", torch.bfloat16):
             words, order = mlm_and_nsp(model, tokenizer, *train.pairs(10, generator), generator)
             more_words, kinship = mlm_and_contrast(model, tokenizer, *train.kin(28, generator), generator)
-        return words + more_words + order + kinship
+        both = words + more_words + order
+        return both + kinship if contrast else both
 
     fit(model, loss, steps=steps, lr=3e-3, seed=seed, warmup=200, weight_decay=0.05, betas=(0.9, 0.98), clip=1.0)
-    model.eval()
-    keep_half(model)
-    measured = {**bert_losses(model, tokenizer, test), "steps": steps, "seed": seed}
-    measured["sample_nats"] = sample_loss(model, tokenizer)
-    return store(folder, model, tokenizer, corpus, measured, start, "bert", WORDS)
+    return model.eval()
 
 
 class Segments:

@@ -1,0 +1,20 @@
+"""Blocks of program text from installed packages, to learn from and held out."""
+
+from tinyfrontier.data import python_source
+
+
+def code_blocks(text):
+    """Pieces of code between empty lines, of at least 80 characters."""
+    return [block for block in text.decode().split("\n\n") if len(block) >= 80]
+
+
+def evenly(blocks, number=120):
+    """Blocks from all over, in their order: one large module must not be half of an exam."""
+    return [blocks[i * len(blocks) // number] for i in range(number)]
+
+
+def code_of(packages):
+    """Blocks by package: all of the training modules, and 120 of the held-out ones."""
+    sources = {package: python_source(400_000, packages=(package,)) for package in packages}
+    train = {package: code_blocks(source.train) for package, source in sources.items()}
+    return train, {package: evenly(code_blocks(source.test)) for package, source in sources.items()}
