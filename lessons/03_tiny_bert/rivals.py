@@ -8,6 +8,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
 
+def by_module(documents, most):
+    """Up to `most` such paragraphs of each document that has four or more."""
+    found = ([text for text in document.paragraphs if len(text) >= 80] for document in documents)
+    return [texts[:most] for texts in found if len(texts) >= 4]
+
+
 def count_words(texts):
     """TF-IDF of words, its vocabulary and its weights learnt from these texts."""
     return TfidfVectorizer(sublinear_tf=True, min_df=2).fit(texts)
