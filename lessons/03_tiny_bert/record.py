@@ -1,5 +1,7 @@
 """What lesson 03 records: a twin without the third task, settings picked aside, ten draws of labels, a field's text."""
 
+from tinyfrontier.beside.lesson_03.field import gain
+
 from tinyfrontier.data.documents import documentation
 from tinyfrontier.pretrained.bert.recipe import Segments, bert_losses, trained
 from tinyfrontier.pretrained.documents import PACKAGES
@@ -121,5 +123,5 @@ def field_of(lesson, draws, seeds, field_steps, other_rates):
             ("of the control", hits["docstrings"], base),
             ("over the control", hits["code"], hits["docstrings"]),
         ):
-            gains[kind].setdefault(name, []).append(rounded(lesson.gain(better, worse)))
+            gains[kind].setdefault(name, []).append(rounded(gain(better, worse)))
     return {"words": words, "probe": probe, "gains": gains}

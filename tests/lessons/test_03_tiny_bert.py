@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tinyfrontier.beside.lesson_03.field import evenly
+from tinyfrontier.beside.lesson_03.field import evenly, gain
 from tinyfrontier.beside.lesson_03.rivals import count_pieces, liken
 
 from tinyfrontier.authoring import definitions
@@ -243,7 +243,7 @@ def test_the_interval_tells_a_gain_from_none(lesson, change, expected):
     if change:
         new = old.copy()
         new[..., :: int(1 / change)] = 1.0
-    mean, low, high = lesson.gain(new, old)
+    mean, low, high = gain(new, old)
     assert low <= mean <= high
     assert (low > 0.02) == (expected == "yes")
     assert (low < 0 < high) == (expected == "no")
