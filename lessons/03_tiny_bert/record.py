@@ -27,7 +27,7 @@ QUICK = {
     "draws": [0],
     "seeds": [1],
     "field_steps": [1],
-    "other_rates": [1e-4],
+    "other_rates": [1e-4, 1e-3],
 }
 
 
