@@ -1,4 +1,4 @@
-"""What lesson 01 records: the ladder with more seeds, longer training, a wider state, and how rates were picked."""
+"""What lesson 01 records: the ladder with more seeds, longer training, other shapes of the rivals, how rates were picked."""
 
 SETTINGS = {
     "seeds": [1, 2, 3, 4],
@@ -27,6 +27,7 @@ def measure(lesson, *, seeds, lags, hard, longer, picking, tried):
         "ladder": {name: table(name, lags, seeds) for name in names},
         "longer": {name: table(name, hard, few, longer=longer) for name in names if name not in names[::3]},
         "wider": [right("linear recurrence", lags[-1], seed, state=392) for seed in few],
+        "narrow": [right("linear recurrence", lags[-1], seed, longer=0.74, width=16, state=392) for seed in few],
         "wide_open": [right("LSTM", 16, seed, forget=4.0) for seed in few],
         "picked": {name: {rate: table(name, tried, picking, lr=rate) for rate in RATES} for name in names[:3]},
     }

@@ -95,6 +95,15 @@ attention.slip("scores.softmax(dim=-1)", "scores.exp() / scores.exp().sum(-1, ke
     "`exp` of a large score is infinite, and infinity over infinity is no number. `softmax` takes the largest score "
     "away first."
 )
+attention.slip("query @ key", "key @ key", "keys compared with keys").says(
+    "the scores compare keys with keys. What a token looks for stands in `query`."
+)
+attention.slip("scores.softmax(dim=-1)", "(-scores).softmax(dim=-1)", "the sign turned round").says(
+    "the scores have the wrong sign, so the worst key gets the largest weight. A large dot product is a good fit."
+)
+attention.slip("scores.softmax(dim=-1)", "scores.sigmoid()", "sigmoid instead of softmax").says(
+    "each weight is squeezed by itself, so those of a query do not add up to 1. The softmax lets keys compete."
+)
 
 
 @exercise(returns="float tensor of the same shape as the scores", points=2, extreme={"scores": 1e4})
@@ -302,6 +311,15 @@ sinusoidal_positions.slip("rate = base **", "rate = 10_000.0 **", "base not used
 )
 sinusoidal_positions.slip("arange(tokens)", "arange(1, tokens + 1)", "counts from one").says(
     "the first place is 0, so that its sines are all 0."
+)
+sinusoidal_positions.slip("angle.cos()", "angle.sin()", "sines twice").says(
+    "both columns of a pair hold the sine. The second is the cosine."
+)
+sinusoidal_positions.slip("arange(0, width, 2)", "arange(2, width + 2, 2)", "pairs counted from one").says(
+    "the first pair already turns too slowly. Pairs count from i = 0, so the first has the exponent 0."
+)
+sinusoidal_positions.slip("place * rate", "2 * math.pi * place * rate", "a factor of two pi").says(
+    "the angles are 2 pi times too large. The formula has no 2 pi: the first pair turns once in 6.3 tokens."
 )
 sinusoidal_positions.slip("(angle.sin(), angle.cos())", "(angle.cos(), angle.sin())", "cosine first").says(
     "sine and cosine have changed places: the sine stands in the even column."
