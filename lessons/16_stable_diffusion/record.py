@@ -14,7 +14,7 @@ SETTINGS = {
     "guidance": [1, 2, 3, 4, 5, 7.5, 12],
     "drawing_steps": [2, 4, 8, 20, 50],
     "whole_world": 6000,
-    # products of how many words, and the penalty that did best on prompts of other seeds
+    # products of how many words, and the penalty of the ridge
     "regressions": {"2": 1, "4": 300},
 }
 QUICK = {
