@@ -279,6 +279,8 @@ def _():
     yield "just room for all", torch.full((6, 1), 3), 5, 6
     yield "one place too few", torch.full((6, 1), 0), 5, 5
     yield "as many choices as tokens", _choices(5, 3, 3, 4), 4, 2
+    yield "a second choice finds a place, the first does not", torch.tensor([[0, 1], [0, 1], [0, 2]]), 3, 2
+    yield "a third choice finds a place, the others do not", torch.tensor([[0, 1, 2], [0, 1, 3], [0, 1, 4]]), 5, 1
 
 
 @within_capacity.usual
@@ -315,6 +317,28 @@ def _(experts, n_experts, capacity):
 )
 def _(experts, n_experts, capacity):
     return within_capacity(experts.flip(0), n_experts, capacity).flip(0)
+
+
+@within_capacity.mistake(
+    "the queue read from its end",
+    "your experts keep the last arrivals and turn the first away: count those before, not those after.",
+)
+def _(experts, n_experts, capacity):
+    return within_capacity(experts.flip(0, 1), n_experts, capacity).flip(0, 1)
+
+
+@within_capacity.mistake(
+    "no second choice without the first",
+    "a token whose first choice found no place gets no second one either. Each assignment is kept or dropped alone.",
+)
+def _(experts, n_experts, capacity):
+    keep, used = torch.zeros(experts.shape, dtype=torch.bool), [0] * n_experts
+    for slot in range(experts.shape[1]):
+        for token, e in enumerate(experts[:, slot].tolist()):
+            if used[e] < capacity and keep[token, :slot].all():
+                keep[token, slot] = True
+                used[e] += 1
+    return keep
 
 
 within_capacity.slip(
