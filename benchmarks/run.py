@@ -354,6 +354,33 @@ def pinn_rows(effort: Effort) -> Iterator[Row]:
         yield Row("PINN (22)", f"{number} points, Jacobian and damped step", peer, *race(step, pair[0], effort))
 
 
+def symmetry_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 18: its p4 convolution against a plain one of as many outputs, its E(n) layer against the plain one."""
+    code = code_of(18, effort)
+    if code is None:
+        return
+    torch.manual_seed(0)
+    for channels in (2,) if effort.quick else (8, 16):
+        layer, images = code.P4Conv(channels, channels), torch.randn(32, 4 * channels, 8, 8)
+        plain = torch.nn.Conv2d(4 * channels, 4 * channels, 3, padding=1)
+        with torch.no_grad():  # so that both compute the same
+            plain.weight.copy_(code.turned_filters(layer.weight))
+            plain.bias.copy_(layer.bias.repeat_interleave(4))
+            must_agree("p4 convolution", layer(images), plain(images))
+        pair = [training(lambda *_, f=f, images=images: f(images), list(f.parameters())) for f in (layer, plain)]
+        case = f"32 images of 8 x 8, {channels} channels in 4 orientations, forward + backward"
+        yield Row("p4 convolution (18)", case, "torch, Conv2d of as many outputs", *race(*pair, effort))
+    for count in (8,) if effort.quick else (64, 512):
+        systems = code.particles(count, 0)[:3]
+        pair = []
+        for model in (code.SymmetricParticles(), code.PlainParticles()):
+            used = [(name, weight) for name, weight in model.named_parameters() if "layers.1.gather" not in name]
+            leaves = [weight for _, weight in used]  # what the last layer gathers is not read
+            pair.append(training(lambda *_, f=model, systems=systems: f(*systems), leaves))
+        case = f"{count} systems of 5 particles, 2 layers, forward + backward"
+        yield Row("E(n) graph network (18)", case, "the plain one of like size", *race(*pair, effort))
+
+
 def import_row(effort: Effort) -> Iterator[Row]:
     """Starting Python and importing the package, against starting Python alone; wall time of the process."""
     took: dict[str, list[float]] = {"import tinyfrontier": [], "pass": []}
@@ -418,6 +445,7 @@ def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
         diffusion_rows,
         stable_diffusion_rows,
         pinn_rows,
+        symmetry_rows,
         import_row,
     ):
         yield from rows(effort)

@@ -53,6 +53,8 @@ def test_every_peer_has_its_rows(table):
         ("latent U-Net, training step (16)", "diffusers' scheduler"),
         ("PINN (22)", "the same by torch.autograd.grad twice"),
         ("PINN (22)", "one gradient of the same loss"),
+        ("p4 convolution (18)", "torch, Conv2d of as many outputs"),
+        ("E(n) graph network (18)", "the plain one of like size"),
         ("import tinyfrontier", "python -c pass"),
     }
     cases = [(row["name"], row["case"], row["peer"]) for row in table["rows"]]
@@ -94,10 +96,11 @@ def test_a_missing_lesson_leaves_a_note(bench, monkeypatch):
 
     monkeypatch.setattr(bench, "definitions", missing)
     effort = little(bench)
-    for rows in (bench.attention_rows, bench.mixture_rows, bench.diffusion_rows, bench.stable_diffusion_rows):
+    listed = "attention_rows", "mixture_rows", "diffusion_rows", "stable_diffusion_rows", "symmetry_rows"
+    for rows in (getattr(bench, name) for name in listed):
         assert list(rows(effort)) == []
     assert [note.split(":")[0] for note in effort.skipped] == [
-        f"lesson {n} is left out" for n in ("01", "06", "15", "16")
+        f"lesson {n} is left out" for n in ("01", "06", "15", "16", "18")
     ]
 
 

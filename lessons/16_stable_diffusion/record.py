@@ -1,5 +1,7 @@
 """What lesson 16 records: guidance, steps and schedulers on many prompts, and U-Nets from nothing."""
 
+from functools import partial
+
 import torch
 from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 
@@ -12,6 +14,8 @@ SETTINGS = {
     "guidance": [1, 2, 3, 4, 5, 7.5, 12],
     "drawing_steps": [2, 4, 8, 20, 50],
     "whole_world": 6000,
+    # products of how many words, and the penalty of the ridge
+    "regressions": {"2": 1, "4": 300},
 }
 QUICK = {
     "seeds": [0],
@@ -22,26 +26,32 @@ QUICK = {
     "guidance": [2],
     "drawing_steps": [2],
     "whole_world": 4,
+    "regressions": {"2": 1},
 }
 
 
-def measure(lesson, *, seeds, looks, few, prompts, drawn, guidance, drawing_steps, whole_world):
+def measure(lesson, *, seeds, looks, few, prompts, drawn, guidance, drawing_steps, whole_world, regressions):
     """Shares drawn right by the shipped model on `drawn` prompts, and by fresh U-Nets as they learn.
 
-    The fresh ones learn in the small world, where all things are large and nothing jitters, one for each seed. The
-    first `few` seeds also learn with a text encoder that was never trained, and with captions of other pictures. One
-    learns in the whole world. They are judged on `prompts` prompts of each kind, none of which the lesson shows.
+    The fresh ones learn in the small world, where all things are large and nothing jitters: for each seed one as the
+    lesson trains it, one with a text encoder that was never trained, and one with captions of other pictures. The
+    first seed also learns in the whole world. They are judged on `prompts` prompts of each kind, none of which
+    the lesson shows. Guidance and the regressions are judged on `few` draws of prompts.
     """
     pipe = lesson.StableDiffusionPipeline.from_pretrained(lesson.stable_diffusion_folder())
     pipe.set_progress_bar_config(disable=True)
     half = drawn // 2
-    mixed = lesson.captioned_scenes(half, seed=11, held_out=False).scenes
-    mixed += lesson.captioned_scenes(drawn - half, seed=11, held_out=True).scenes
+    draws = [
+        lesson.captioned_scenes(half, seed=11 + draw, held_out=False).scenes
+        + lesson.captioned_scenes(drawn - half, seed=11 + draw, held_out=True).scenes
+        for draw in range(few)
+    ]
+    mixed = draws[0]
 
-    def share(w, n):
-        return round(lesson.right(pipe, pipe.unet, mixed, w=w, steps=n), 4)
+    def share(w, n, draw=0):
+        return round(lesson.right(pipe, pipe.unet, draws[draw], w=w, steps=n, seed=draw), 4)
 
-    figures = {"by_guidance": {n: [share(w, n) for w in guidance] for n in (8, 20)}}
+    figures = {"by_guidance": {n: [[share(w, n, draw) for w in guidance] for draw in range(few)] for n in (8, 20)}}
     figures["by_steps"] = {"DDIM": [share(2, n) for n in drawing_steps]}
     for name, kind in (("Euler", EulerDiscreteScheduler), ("DPM-Solver++", DPMSolverMultistepScheduler)):
         other = lesson.with_part(pipe, scheduler=kind.from_config(pipe.scheduler.config))
@@ -52,21 +62,26 @@ def measure(lesson, *, seeds, looks, few, prompts, drawn, guidance, drawing_step
     exam = {name: lesson.some(lesson.easy(which), prompts, seed=60) for name, which in _KINDS.items()}
     order = torch.randperm(len(captions), generator=torch.Generator().manual_seed(0)).tolist()
     shuffled = [captions[i] for i in order]
-    deaf = [lesson.with_part(pipe, text_encoder=lesson.untrained_encoder(pipe, seed)) for seed in seeds[:few]]
+    deaf = [lesson.with_part(pipe, text_encoder=lesson.untrained_encoder(pipe, seed)) for seed in seeds]
     end = looks[-1:]
     figures["own"] = _together([_young(lesson, pipe, captions, images, exam, looks, seed) for seed in seeds])
     figures["untrained_encoder"] = _together(
-        [_young(lesson, other, captions, images, exam, end, seed) for other, seed in zip(deaf, seeds)]
+        [_young(lesson, other, captions, images, exam, looks, seed) for other, seed in zip(deaf, seeds)]
     )
-    figures["shuffled"] = _together([_young(lesson, pipe, shuffled, images, exam, end, seed) for seed in seeds[:few]])
+    figures["shuffled"] = _together([_young(lesson, pipe, shuffled, images, exam, end, seed) for seed in seeds])
     whole = lesson.captioned_scenes(whole_world, seed=4)
     exam = {name: lesson.captioned_scenes(prompts, seed=11, held_out=which).scenes for name, which in _KINDS.items()}
     known = lesson.to_latents(pipe.vae, whole.images)
+    fresh = [lesson.captioned_scenes(prompts, seed=11 + draw, held_out=True).scenes for draw in range(few)]
     figures["whole"] = {
-        "unet": _together([_young(lesson, pipe, whole.captions, whole.images, exam, end, seeds[0])]),
+        "unet": _together([_young(lesson, pipe, whole.captions, whole.images, exam, end, seed) for seed in seeds[:1]]),
         "regression": {
-            name: round(lesson.rival_right(pipe.vae, lesson.regressed, scenes, whole.captions, known), 4)
-            for name, scenes in exam.items()
+            degree: [
+                round(lesson.rival_right(pipe.vae, rival, scenes, whole.captions, known), 4)
+                for rival in [partial(lesson.regressed, degree=int(degree), alpha=alpha)]
+                for scenes in fresh
+            ]
+            for degree, alpha in regressions.items()
         },
     }
     return figures

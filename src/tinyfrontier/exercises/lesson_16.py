@@ -83,6 +83,12 @@ cross_attention.slip("(scores.softmax(-1) @ v).transpose(1, 2).flatten(2)", "sco
 cross_attention.slip("-1) @ v", "-1) @ k", "keys mixed").says(
     "the shares mix the keys. Keys are only compared with; what a cell receives are values."
 )
+cross_attention.slip("scores.softmax(-1)", "scores.sigmoid()", "a sigmoid").says(
+    "each word gets a share by itself, by a sigmoid. The shares of one cell must add up to 1: that is a softmax."
+)
+cross_attention.slip(".flatten(2)", ".flatten(2) + cells @ w_q.T", "the cells added").says(
+    "something of the cells themselves is added to what they gathered. The answer is only what came from the words."
+)
 cross_attention.slip(
     "split(words @ w_k.T), split(words @ w_v.T)", "split(words @ w_v.T), split(words @ w_k.T)", "w_k and w_v swapped"
 ).says("`w_k` and `w_v` have changed places: keys come from the first, values from the second.")
@@ -178,6 +184,23 @@ clean_and_noise.slip("v + spread", "v - spread", "wrong sign in the noise").says
 )
 clean_and_noise.slip("signal, spread =", "spread, signal =", "weights swapped").says(
     "the two roots have changed places: without noise, at alpha-bar 1, the clean part is x_t itself."
+)
+clean_and_noise.slip(_BOTH, "v, (noisy - signal * v) / spread", "v taken for the clean part").says(
+    "v is used as if it were the clean part. It is a mixture of both: solve the two equations."
+)
+clean_and_noise.slip("signal * v + spread * noisy", "noisy - signal * noisy + spread * v", "noise not weighed").says(
+    "the clean part is right. What is left of x_t is not the noise: both stand in x_t with weights."
+)
+clean_and_noise.slip(
+    "alpha_bar.sqrt(), (1 - alpha_bar).sqrt()", "alpha_bar, (1 - alpha_bar**2).sqrt()", "one square"
+).says("alpha-bar itself acts as the weight of the clean part. That weight is its root.")
+clean_and_noise.slip(
+    "alpha_bar.sqrt(), (1 - alpha_bar).sqrt()",
+    "alpha_bar.clamp(0.01, 0.99).sqrt(), (1 - alpha_bar.clamp(0.01, 0.99)).sqrt()",
+    "kept from the ends",
+).says("alpha-bar is kept away from 0 and 1. No division is needed, so both ends are allowed, and exact.")
+clean_and_noise.slip(_BOTH, "signal * noisy - spread * v, signal * v + spread * noisy, v", "three parts").says(
+    "two tensors are wanted: the clean part and the noise, and nothing else."
 )
 clean_and_noise.slip(
     "signal * v + spread * noisy",
@@ -360,6 +383,23 @@ sample_latents.slip("(1 - a_next).sqrt()", "(1 - a).sqrt()", "noise put back in 
 sample_latents.slip("torch.tensor(1.0)", "alpha_bars[0]", "ends at time 0").says(
     "the last step goes to time 0, where a little noise is left. Here the end is alpha-bar 1."
 )
+sample_latents.slip("torch.tensor(1.0)", "torch.tensor(0.0)", "ends in noise").says(
+    "the last step goes to alpha-bar 0, which is all noise. The end has none: alpha-bar 1."
+)
+sample_latents.slip("return path", "return path[::-1]", "the way backwards").says(
+    "the right tensors in the wrong order: `start` comes first, the clean end last."
+)
+sample_latents.slip("guess(path[-1], t)", "guess(path[-1], t / 1000)", "time as a share").says(
+    "`guess` is asked with a share of the whole time. Hand it the number in `times` as it is."
+)
+sample_latents.slip("guess(path[-1], t)", "guess(path[-1], t + 1)", "one time later").says(
+    "`guess` is asked about the time after the one in `times`: an off-by-one."
+)
+sample_latents.slip(
+    "a_next.sqrt() * clean + (1 - a_next).sqrt() * noise",
+    "a_next.sqrt() * noise + (1 - a_next).sqrt() * clean",
+    "parts swapped",
+).says("clean part and noise have changed places where the latents are put together, or where they are taken apart.")
 sample_latents.slip("a_next.sqrt() * clean + (1 - a_next).sqrt() * noise", "clean", "the clean parts").says(
     "the clean part that each guess implies is kept as it is. It must be put together with noise for the next time."
 )
@@ -389,6 +429,13 @@ def _walk(guess, start, times, alpha_bars, take_apart=None, from_start=False):
 @sample_latents.mistake("v taken for noise", "the guess is used as if it were the noise. It is v: take it apart first.")
 def _(*args):
     return _walk(*args, take_apart=lambda v, x, a: ((x - (1 - a).sqrt() * v) / a.sqrt(), v))
+
+
+@sample_latents.mistake(
+    "v taken for the clean part", "the guess is used as if it were the clean part. It is v: take it apart first."
+)
+def _(*args):
+    return _walk(*args, take_apart=lambda v, x, a: (v, (x - a.sqrt() * v) / (1 - a).sqrt()))
 
 
 @sample_latents.mistake(
