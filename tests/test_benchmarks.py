@@ -96,8 +96,13 @@ def test_a_missing_lesson_leaves_a_note(bench, monkeypatch):
 
     monkeypatch.setattr(bench, "definitions", missing)
     effort = little(bench)
-    listed = "attention_rows", "mixture_rows", "diffusion_rows", "stable_diffusion_rows", "symmetry_rows"
-    for rows in (getattr(bench, name) for name in listed):
+    for rows in (
+        bench.attention_rows,
+        bench.mixture_rows,
+        bench.diffusion_rows,
+        bench.stable_diffusion_rows,
+        bench.symmetry_rows,
+    ):
         assert list(rows(effort)) == []
     assert [note.split(":")[0] for note in effort.skipped] == [
         f"lesson {n} is left out" for n in ("01", "06", "15", "16", "18")

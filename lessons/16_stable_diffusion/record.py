@@ -73,14 +73,15 @@ def measure(lesson, *, seeds, looks, few, prompts, drawn, guidance, drawing_step
     exam = {name: lesson.captioned_scenes(prompts, seed=11, held_out=which).scenes for name, which in _KINDS.items()}
     known = lesson.to_latents(pipe.vae, whole.images)
     fresh = [lesson.captioned_scenes(prompts, seed=11 + draw, held_out=True).scenes for draw in range(few)]
+
+    def calculated(scenes, degree, alpha):
+        rival = partial(lesson.regressed, degree=degree, alpha=alpha)
+        return round(lesson.rival_right(pipe.vae, rival, scenes, whole.captions, known), 4)
+
     figures["whole"] = {
-        "unet": _together([_young(lesson, pipe, whole.captions, whole.images, exam, end, seed) for seed in seeds[:1]]),
+        "unet": _together([_young(lesson, pipe, whole.captions, whole.images, exam, end, seeds[0])]),
         "regression": {
-            degree: [
-                round(lesson.rival_right(pipe.vae, rival, scenes, whole.captions, known), 4)
-                for rival in [partial(lesson.regressed, degree=int(degree), alpha=alpha)]
-                for scenes in fresh
-            ]
+            degree: [calculated(scenes, int(degree), alpha) for scenes in fresh]
             for degree, alpha in regressions.items()
         },
     }
