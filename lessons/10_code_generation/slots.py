@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from .programs import OPERATIONS, VERBS, program_of
 
 NONE = ""  # stands where a program has no step
+SEEN = 5  # a run of words in fewer requests is no feature: half the seconds, the same score
 PLACES = 3  # first step, second step, ending
 
 
@@ -22,11 +23,12 @@ class Chooser:
 
     Args:
         problems: what to learn from, with at least two different operations in each place.
-        longest: the longest run of neighbouring words that is a feature; 4 was best on other requests.
+        longest: the longest run of neighbouring words that is a feature; beyond 6 about a point is
+            gained on pairs of operations cut out of the training requests (`record.py`).
     """
 
-    def __init__(self, problems, longest=4):
-        self.counter = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, longest), binary=True)
+    def __init__(self, problems, longest=6):
+        self.counter = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, longest), binary=True, min_df=SEEN)
         counts = self.counter.fit_transform(words_and_numbers(problem.request)[0] for problem in problems)
         places = zip(*([NONE] * (PLACES - len(p.operations)) + [*p.operations] for p in problems), strict=True)
         self.models = [LogisticRegression(max_iter=300).fit(counts, place) for place in places]
