@@ -1,4 +1,4 @@
-"""What lesson 10 records: five seeds of small models and of their controls, other lengths, and how the rival was set."""
+"""What lesson 10 records: five seeds of small models and controls, other lengths, and how the rival was set."""
 
 import random
 from itertools import pairwise
