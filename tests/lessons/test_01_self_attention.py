@@ -177,7 +177,7 @@ def test_the_contestants_are_of_equal_size(lesson):
 
 
 def test_the_linear_recurrence_is_a_recurrence(lesson):
-    """All steps at once by Fourier transforms give what one step after another gives."""
+    """The matrices C λ^k B by Fourier transform give what one step after another gives."""
     torch.manual_seed(7)
     model, symbols = lesson.EchoLinear(width=8, state=5), lesson.streams(2, torch.Generator().manual_seed(0))
     new = torch.complex(*model.into(model.embed(symbols)).chunk(2, dim=-1))
@@ -185,7 +185,7 @@ def test_the_linear_recurrence_is_a_recurrence(lesson):
     factor, state, outputs = torch.polar(size, model.turn), 0, []
     for step in range(symbols.shape[1]):
         state = factor * state + new[:, step] * (1 - size**2).sqrt()
-        outputs.append(model.read(torch.cat([state.real, state.imag], dim=-1)))
+        outputs.append(model.read(model.out(torch.cat([state.real, state.imag], dim=-1))))
     assert (model(symbols) - torch.stack(outputs, dim=1)).abs().max() < 1e-4
 
 

@@ -104,6 +104,37 @@ attention.slip("scores.softmax(dim=-1)", "(-scores).softmax(dim=-1)", "the sign 
 attention.slip("scores.softmax(dim=-1)", "scores.sigmoid()", "sigmoid instead of softmax").says(
     "each weight is squeezed by itself, so those of a query do not add up to 1. The softmax lets keys compete."
 )
+attention.slip("weights @ value", "(scores @ value).softmax(dim=-1)", "softmax after the values").says(
+    "the softmax comes after the values are mixed. Scores become weights first, then weights mix values."
+)
+
+
+@attention.mistake(
+    "a small number in the sum",
+    "a small number was added to the sum of the exponentials, so the weights add up to a little less than 1. Once the "
+    "largest score is taken away, the sum is at least 1 and needs no help.",
+)
+def _(query, key, value):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    parts = (scores - scores.amax(-1, keepdim=True)).exp()
+    return parts / (parts.sum(-1, keepdim=True) + 1e-3) @ value
+
+
+@attention.mistake(
+    "later keys hidden",
+    "later keys are hidden. Here every query sees every key; the causal mask is the next exercise.",
+)
+def _(query, key, value):
+    return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+
+
+@attention.mistake(
+    "the winner takes all",
+    "each query takes the value of its best key alone. The softmax gives a share to every key.",
+)
+def _(query, key, value):
+    scores = query @ key.mT
+    return F.one_hot(scores.argmax(-1), key.shape[-2]).to(value.dtype) @ value + 0 * scores.sum(-1, keepdim=True)
 
 
 @exercise(returns="float tensor of the same shape as the scores", points=2, extreme={"scores": 1e4})
@@ -189,6 +220,24 @@ causal_weights.slip("-math.inf", "-100.0", "a finite mask of a hundred").says(
 )
 def _(scores):
     return (scores + torch.ones_like(scores).tril()).softmax(-1)
+
+
+@causal_weights.mistake(
+    "scaled here too",
+    "the scores are divided by a root first. This function takes scores as they are: whoever calls it has scaled them.",
+)
+def _(scores):
+    visible = torch.ones_like(scores, dtype=torch.bool).tril()
+    return (scores / math.sqrt(scores.shape[-1])).masked_fill(~visible, -math.inf).softmax(-1)
+
+
+@causal_weights.mistake(
+    "the same share for all",
+    "every visible token gets the same share. The scores decide how the 1 is divided among them.",
+)
+def _(scores):
+    visible = torch.ones_like(scores).tril()
+    return visible / visible.sum(-1, keepdim=True) + 0 * scores
 
 
 @exercise(returns="float tensor (batch, heads, tokens, head_dim)", points=1)
@@ -342,3 +391,26 @@ def _(tokens, width, base=10_000.0):
 sinusoidal_positions.slip(".flatten(1)", ".flatten(1).T", "rows and columns swapped").says(
     "the table lies on its side. A row is a place, a column a wave."
 )
+sinusoidal_positions.slip("2) / width)", "2) / max(width - 2, 1))", "the last pair at the full base").says(
+    "the exponent is divided by width - 2. The formula divides by the width, so the last pair stays short of the base."
+)
+
+
+@sinusoidal_positions.mistake(
+    "the column doubled",
+    "the exponent is twice the column's number. In the formula i counts pairs, so 2i is the even column itself.",
+)
+def _(tokens, width, base=10_000.0):
+    column = torch.arange(width)
+    angle = torch.arange(tokens).unsqueeze(1) * base ** (-2 * column.double() / width)
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
+
+
+@sinusoidal_positions.mistake(
+    "places as a share of the length",
+    "places were divided by the number of tokens. A place's row must be the same in a short text and in a long one.",
+)
+def _(tokens, width, base=10_000.0):
+    rate = base ** (-torch.arange(0, width, 2) / width)
+    angle = torch.arange(tokens).unsqueeze(1) / tokens * rate
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
