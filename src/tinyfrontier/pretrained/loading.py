@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, GPTConfig
+from ..models import BERT, GPT, BERTConfig, Forecaster, GPTConfig
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
@@ -99,6 +99,23 @@ def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
     if seed not in range(seeds):
         raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
     return _filled(ViTMAEForPreTraining(ViTMAEConfig(**figures["model"])), "mae", f"{seed}.")
+
+
+def load_weather(air: object) -> tuple[Forecaster, Tensor, Tensor]:
+    """The shipped weather model on the solver `air` of its grid, weather to learn from, and states to start from.
+
+    The model is in evaluation mode and float32; see `card("weather")`. The weather is (runs, days, 2, 32, 32), the
+    states are (8, 2, 32, 32).
+
+    Raises:
+        ValueError: if `air` has another grid.
+    """
+    figures = figures_of("weather")
+    if getattr(air, "size", None) != figures["grid"]:
+        raise ValueError(f"air must be an Atmosphere of size {figures['grid']}, got {getattr(air, 'size', air)!r}")
+    stored = load_file(_folder("weather") / "model.safetensors")
+    net = Forecaster(air, stored["net.scales"].float(), **figures["model"])
+    return _filled(net, "weather", "net."), stored["live"].float(), stored["starts"].float()
 
 
 def stable_diffusion_folder() -> Path:
