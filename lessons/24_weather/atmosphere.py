@@ -76,7 +76,7 @@ class Atmosphere:
         return torch.fft.irfft2(self.invert(torch.fft.rfft2(self._checked(q))), s=q.shape[-2:])
 
     def tidy(self, q):
-        """q (..., 2, size, size) without its mean, which no wind can change, and without its smallest waves."""
+        """Q (..., 2, size, size) without its mean, which no wind can change, and without its smallest waves."""
         return torch.fft.irfft2(self.filter * torch.fft.rfft2(q - q.mean((-1, -2), keepdim=True)), s=q.shape[-2:])
 
     def tendency(self, q_hat):
@@ -90,7 +90,7 @@ class Atmosphere:
         return change
 
     def run(self, q, days=1):
-        """q after each of `days` days: (days, *q.shape), from q (..., 2, size, size).
+        """Q after each of `days` days: (days, *q.shape), from q (..., 2, size, size).
 
         Raises:
             TypeError: if `days` is not an int.
@@ -116,7 +116,7 @@ class Atmosphere:
 
 
 def climate(runs, days, seed, spin_up=100, size=64, steps=50, **planet):
-    """q of `days` days in each of `runs` atmospheres that have forgotten their random starts.
+    """Q of `days` days in each of `runs` atmospheres that have forgotten their random starts.
 
     Args:
         runs: how many atmospheres.

@@ -1,4 +1,4 @@
-"""A network that forecasts tomorrow's weather from today's, alone or on top of a solver. Knows no solver's equations."""
+"""A network that forecasts tomorrow's weather from today's, alone or on top of a solver. Knows no equations."""
 
 from __future__ import annotations
 

@@ -101,21 +101,17 @@ def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
     return _filled(ViTMAEForPreTraining(ViTMAEConfig(**figures["model"])), "mae", f"{seed}.")
 
 
-def load_weather(air: object) -> tuple[Forecaster, Tensor, Tensor]:
-    """The shipped weather model on the solver `air` of its grid, weather to learn from, and states to start from.
+def load_weather() -> tuple[Forecaster, Tensor, Tensor]:
+    """The shipped weather model, weather to learn from, and states to start from; see `card("weather")`.
 
-    The model is in evaluation mode and float32; see `card("weather")`. The weather is (runs, days, 2, 32, 32), the
-    states are (8, 2, 32, 32).
-
-    Raises:
-        ValueError: if `air` has another grid.
+    The model is in evaluation mode and float32. The weather is (runs, days, 2, 32, 32), the states (8, 2, 32, 32).
     """
-    figures = figures_of("weather")
-    if getattr(air, "size", None) != figures["grid"]:
-        raise ValueError(f"air must be an Atmosphere of size {figures['grid']}, got {getattr(air, 'size', air)!r}")
-    stored = load_file(_folder("weather") / "model.safetensors")
-    net = Forecaster(air, stored["net.scales"].float(), **figures["model"])
-    return _filled(net, "weather", "net."), stored["live"].float(), stored["starts"].float()
+    from ..beside.lesson_24.atmosphere import Atmosphere
+
+    figures, stored = figures_of("weather"), load_file(_folder("weather") / "model.safetensors")
+    air = Atmosphere(figures["grid"], figures["steps_a_day"])
+    net = _filled(Forecaster(air, stored["net.scales"], **figures["model"]), "weather", "net.")
+    return net, stored["live"].float(), stored["starts"].float()
 
 
 def stable_diffusion_folder() -> Path:

@@ -39,26 +39,29 @@ def misfit(net: Forecaster, said: Tensor, truth: Tensor) -> Tensor:
     return (error / net.scales[2]).square().mean() + (net.air.stream(error) / net.scales[3]).square().mean()
 
 
-def make(folder: Path, steps: int = 4000, seed: int = 0, runs: int = RUNS, days: int = DAYS) -> dict:
-    """Make the weather, train the network, write both to `folder`, return what was measured.
+def make_weather(seed: int) -> Tensor:
+    """Potential vorticity from the fine model on the coarse grid, (RUNS, DAYS, 2, GRID, GRID), as float16 holds it."""
+    each = (climate(1, DAYS, 100 + number + 50 * seed) for number in range(RUNS))
+    return torch.cat([resized(weather, GRID) for weather in each]).half().float()
 
-    A quarter as many steps again learn four days in a row.
+
+def train(weather: Tensor, steps: int, seed: int, ahead: int = 4) -> tuple[Forecaster, list[float], list[float]]:
+    """An emulator of `weather` (runs, days, 2, GRID, GRID) and its losses: one day, then `ahead` days in a row.
+
+    The second part has a quarter as many steps; each goes through `ahead` days and sees half as many starts.
     """
-    began = time.process_time()
-    weather = torch.cat([resized(climate(1, days, 100 + number + 50 * seed), GRID) for number in range(runs)])
-    made = time.process_time() - began
     seed_everything(seed)
     air = Atmosphere(GRID, STEPS_A_DAY)
+    runs, days = weather.shape[:2]
     today, tomorrow = weather[:, :-1:10].flatten(0, 1), weather[:, 1::10].flatten(0, 1)
     net = Forecaster(air, scales_of(air, today, today, tomorrow))
 
     def loss(generator: torch.Generator, batch: int, ahead: int, noise: float) -> Tensor:
         run = torch.randint(runs, (batch,), generator=generator)
         day = torch.randint(days - ahead, (batch,), generator=generator)
-        q = weather[run, day]
+        q, parts = weather[run, day], []
         if noise:
             q = q + noise * net.scales[0] * torch.randn(q.shape, generator=generator)
-        parts = []
         for step in range(1, ahead + 1):
             q = net(q)
             parts.append(misfit(net, q, weather[run, day + step]))
@@ -66,11 +69,20 @@ def make(folder: Path, steps: int = 4000, seed: int = 0, runs: int = RUNS, days:
 
     settings = {"seed": seed, "weight_decay": 0.01, "clip": 1.0, "warmup": 50}
     one = fit(net, lambda g: loss(g, 16, 1, 0.0), steps=steps, lr=3e-3, **settings)
-    four = fit(net, lambda g: loss(g, 8, 4, NOISE), steps=max(1, steps // 4), lr=1e-3, **settings)
+    four = fit(net, lambda g: loss(g, 8, ahead, NOISE), steps=max(1, steps // 4), lr=1e-3, **settings)
+    return net.eval(), one.losses, four.losses
+
+
+def make(folder: Path, steps: int = 4000, seed: int = 0) -> dict:
+    """Make the weather, train the network, write both to `folder`, return what was measured."""
+    began = time.process_time()
+    weather = make_weather(seed)
+    made = time.process_time() - began
+    net, one, four = train(weather, steps, seed)
     writing.keep_half(net)
     measured = {
-        "loss_one_day": round(sum(one.losses[-100:]) / len(one.losses[-100:]), 4),
-        "loss_four_days": round(sum(four.losses[-100:]) / len(four.losses[-100:]), 4),
+        "loss_one_day": round(sum(one[-100:]) / len(one[-100:]), 4),
+        "loss_four_days": round(sum(four[-100:]) / len(four[-100:]), 4),
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "steps": steps,
         "seed": seed,
