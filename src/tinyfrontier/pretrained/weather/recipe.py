@@ -39,9 +39,9 @@ def misfit(net: Forecaster, said: Tensor, truth: Tensor) -> Tensor:
     return (error / net.scales[2]).square().mean() + (net.air.stream(error) / net.scales[3]).square().mean()
 
 
-def make_weather(seed: int) -> Tensor:
-    """Potential vorticity from the fine model on the coarse grid, (RUNS, DAYS, 2, GRID, GRID), as float16 holds it."""
-    each = (climate(1, DAYS, 100 + number + 50 * seed) for number in range(RUNS))
+def make_weather(seed: int, runs: int, days: int) -> Tensor:
+    """Potential vorticity from the fine model on the coarse grid, (runs, days, 2, GRID, GRID), as float16 holds it."""
+    each = (climate(1, days, 100 + number + 50 * seed) for number in range(runs))
     return torch.cat([resized(weather, GRID) for weather in each]).half().float()
 
 
@@ -76,7 +76,7 @@ def train(weather: Tensor, steps: int, seed: int, ahead: int = 4) -> tuple[Forec
 def make(folder: Path, steps: int = 4000, seed: int = 0) -> dict:
     """Make the weather, train the network, write both to `folder`, return what was measured."""
     began = time.process_time()
-    weather = make_weather(seed)
+    weather = make_weather(seed, RUNS, DAYS)
     made = time.process_time() - began
     net, one, four = train(weather, steps, seed)
     writing.keep_half(net)
