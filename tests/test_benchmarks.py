@@ -55,6 +55,7 @@ def test_every_peer_has_its_rows(table):
         ("PINN (22)", "one gradient of the same loss"),
         ("p4 convolution (18)", "torch, Conv2d of as many outputs"),
         ("E(n) graph network (18)", "the plain one of like size"),
+        ("weather network (24)", "solver on 32 x 32 cells"),
         ("import tinyfrontier", "python -c pass"),
     }
     cases = [(row["name"], row["case"], row["peer"]) for row in table["rows"]]

@@ -1,4 +1,4 @@
-"""Lesson 24's atmosphere, forecaster and scores, against waves with known speeds, the package's classes and a library."""
+"""Lesson 24's atmosphere, forecaster and scores, against waves of known speed, the package's classes, a library."""
 
 import math
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import scoringrules
 import torch
+from tinyfrontier.beside.lesson_24.atmosphere import DAY, Atmosphere, climate, resized
 
 from tinyfrontier.authoring import definitions
-from tinyfrontier.beside.lesson_24.atmosphere import DAY, Atmosphere, climate, resized
 from tinyfrontier.models import Forecaster
 from tinyfrontier.pretrained import load_weather
 
