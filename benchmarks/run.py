@@ -381,6 +381,25 @@ def symmetry_rows(effort: Effort) -> Iterator[Row]:
         yield Row("E(n) graph network (18)", case, "the plain one of like size", *race(*pair, effort))
 
 
+def weather_rows(effort: Effort) -> Iterator[Row]:
+    """Lesson 24: its shipped network against the solver of the same grid, and against one about as good on day 5."""
+    code = code_of(24, effort)
+    if code is None:
+        return
+    many = 4 if effort.quick else 32
+    starts = code.resized(code.LIVE[0, ::7][:many], 64)
+    for size in (32,) if effort.quick else (32, 48):
+
+        def network(starts=starts):
+            return code.roll(code.WEATHER[0], starts, 2)
+
+        def solver(starts=starts, size=size):
+            return code.solve(size, starts, 2)
+
+        peer = f"solver on {size} x {size} cells" + (", about as good on day 5" if size == 48 else "")
+        yield Row("weather network (24)", f"{many} forecasts, two days", peer, *race(network, solver, effort))
+
+
 def import_row(effort: Effort) -> Iterator[Row]:
     """Starting Python and importing the package, against starting Python alone; wall time of the process."""
     took: dict[str, list[float]] = {"import tinyfrontier": [], "pass": []}
@@ -446,6 +465,7 @@ def all_rows(effort: Effort, notebooks: bool = False) -> Iterator[Row]:
         stable_diffusion_rows,
         pinn_rows,
         symmetry_rows,
+        weather_rows,
         import_row,
     ):
         yield from rows(effort)

@@ -55,6 +55,7 @@ def test_every_peer_has_its_rows(table):
         ("PINN (22)", "one gradient of the same loss"),
         ("p4 convolution (18)", "torch, Conv2d of as many outputs"),
         ("E(n) graph network (18)", "the plain one of like size"),
+        ("weather network (24)", "solver on 32 x 32 cells"),
         ("import tinyfrontier", "python -c pass"),
     }
     cases = [(row["name"], row["case"], row["peer"]) for row in table["rows"]]
@@ -102,10 +103,11 @@ def test_a_missing_lesson_leaves_a_note(bench, monkeypatch):
         bench.diffusion_rows,
         bench.stable_diffusion_rows,
         bench.symmetry_rows,
+        bench.weather_rows,
     ):
         assert list(rows(effort)) == []
     assert [note.split(":")[0] for note in effort.skipped] == [
-        f"lesson {n} is left out" for n in ("01", "06", "15", "16", "18")
+        f"lesson {n} is left out" for n in ("01", "06", "15", "16", "18", "24")
     ]
 
 

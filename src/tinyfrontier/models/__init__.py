@@ -5,6 +5,7 @@ from .._lazy import lazy_names
 _HOMES = {
     "BERT": "bert",
     "BERTConfig": "bert",
+    "Forecaster": "forecaster",
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "bert_state_dict": "bert",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
-from torch import nn
+from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, GPTConfig
+from ..models import BERT, GPT, BERTConfig, Forecaster, GPTConfig
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
@@ -99,6 +99,19 @@ def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
     if seed not in range(seeds):
         raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
     return _filled(ViTMAEForPreTraining(ViTMAEConfig(**figures["model"])), "mae", f"{seed}.")
+
+
+def load_weather() -> tuple[Forecaster, Tensor, Tensor]:
+    """The shipped weather model, weather to learn from, and states to start from; see `card("weather")`.
+
+    The model is in evaluation mode and float32. The weather is (runs, days, 2, 32, 32), the states (8, 2, 32, 32).
+    """
+    from ..beside.lesson_24.atmosphere import Atmosphere
+
+    figures, stored = figures_of("weather"), load_file(_folder("weather") / "model.safetensors")
+    air = Atmosphere(figures["grid"], figures["steps_a_day"])
+    net = _filled(Forecaster(air, stored["net.scales"], **figures["model"]), "weather", "net.")
+    return net, stored["live"].float(), stored["starts"].float()
 
 
 def stable_diffusion_folder() -> Path:
