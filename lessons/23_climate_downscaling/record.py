@@ -36,9 +36,7 @@ def measure(
     """Scores {method: {score: (seeds,)}}, fields of one patch, and the forest's F1, areas and intervals."""
     runs, shown, forests = [], None, []
     for seed in seeds:
-        made, truth, coarse = _fields(
-            lesson, seed, days, patches, members, tree_cells, short_steps, steps, noise_steps
-        )
+        made, truth = _fields(lesson, seed, days, patches, members, tree_cells, short_steps, steps, noise_steps)
         runs.append({name: lesson.scores(fields, truth) for name, fields in made.items()})
         if shown is None:
             shown = _one_patch(made, truth)
@@ -81,7 +79,7 @@ def _fields(lesson, seed, days, patches, members, tree_cells, short_steps, steps
     made["quantiles + texture"] = lesson.textured(quantiles, coarse, z, left, members, seed)
     made["diffusion"] = lesson.sample(noise, mean, coarse, z, members, seed)
     made["diffusion, blind"] = lesson.sample(blind, mean, coarse, z, members, seed, blind=True)
-    return made, truth, coarse
+    return made, truth
 
 
 def _one_patch(made, truth):
@@ -102,9 +100,7 @@ def _forest(lesson, seed, count, steps):
         "U-Net": lesson.forest_unet(photos, lost, seed, steps),
         "U-Net, wrong labels": lesson.forest_unet(photos, lost, seed, steps, wrong=True),
     }
-    found = {
-        name: scorer(new) > lesson.best_threshold(scorer(tuning), tuning_lost) for name, scorer in scorers.items()
-    }
+    found = {name: scorer(new) > lesson.best_threshold(scorer(tuning), tuning_lost) for name, scorer in scorers.items()}
     return {
         name: {
             "F1": lesson.f1(mask, truth),
