@@ -1,11 +1,13 @@
-"""Rendered photographs of forest from space, before and after: what lesson 23's second half looks at.
+"""Rendered photographs of forest from space, before and after, and boosted trees that look at them, for lesson 23.
 
-It depends on NumPy, SciPy and torch alone. Nothing here is measured: reflectances are typical values, rounded.
+It depends on NumPy, SciPy, scikit-learn and torch alone. Nothing here is measured: reflectances are typical values.
 """
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 SIDE = 32  # cells of a picture
 COVERS = {  # reflectance in red, near infrared, shortwave infrared
@@ -45,6 +47,44 @@ def places(count, seed):
     rng = np.random.default_rng(seed)
     photos, lost = zip(*[_place(rng) for _ in range(count)], strict=True)
     return torch.tensor(np.stack(photos), dtype=torch.float32), torch.tensor(np.stack(lost))
+
+
+def forest_trees(photos, lost, seed, cells, rounds):
+    """Boosted trees on bands and greenness of a cell, and on their means over 3 and 7 cells.
+
+    Args:
+        photos: float tensor (count, 6, 32, 32), as from `places`.
+        lost: bool tensor (count, 32, 32).
+        seed: which cells.
+        cells: number of cells to learn from; all, if there are fewer.
+        rounds: number of trees.
+
+    Returns a function from photographs (count, 6, 32, 32) to the chance of a loss (count, 32, 32).
+
+    Raises:
+        ValueError: if the shapes are others.
+    """
+    if photos.shape[1:] != (6, SIDE, SIDE) or lost.shape != (len(photos), SIDE, SIDE):
+        raise ValueError(
+            "photos and lost must be (count, 6, 32, 32) and (count, 32, 32), "
+            f"got {tuple(photos.shape)}, {tuple(lost.shape)}"
+        )
+    some = np.random.default_rng(seed).permutation(lost.numel())[:cells]
+    trees = HistGradientBoostingClassifier(max_iter=rounds, random_state=0)
+    trees.fit(_around(photos)[some], lost.flatten().numpy()[some])
+
+    def score(new):
+        chance = trees.predict_proba(_around(new))[:, 1]
+        return torch.tensor(chance, dtype=torch.float32).view(-1, SIDE, SIDE)
+
+    return score
+
+
+def _around(photos):
+    red, near = photos[:, [0, 3]], photos[:, [1, 4]]
+    parts = torch.cat([photos, (near - red) / (near + red)], dim=1)
+    wide = [F.avg_pool2d(parts, side, 1, side // 2) for side in (3, 7)]
+    return torch.cat([parts, *wide], dim=1).permute(0, 2, 3, 1).flatten(0, 2).numpy()
 
 
 def _place(rng):
