@@ -5,8 +5,10 @@ from .._lazy import lazy_names
 _HOMES = {
     "BERT": "bert",
     "BERTConfig": "bert",
+    "DenoiserConfig": "denoiser",
     "GPT": "gpt",
     "GPTConfig": "gpt",
+    "MoleculeDenoiser": "denoiser",
     "bert_state_dict": "bert",
     "gpt2_state_dict": "gpt",
 }

@@ -1,6 +1,6 @@
 """Small pretrained weights: a folder a model, with its weights, its card, its figures and the recipe that remakes it.
 
-`load_gpt()`, `load_bert()`, `load_programs()` and `load_mae()` read them in milliseconds; `card("gpt")` tells what they
+`load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()` and `load_molecules()` read them in milliseconds; `card("gpt")` tells what they
 are, how they were made and what they are not for; `python -m tinyfrontier.pretrained gpt` makes them again.
 """
 
@@ -14,7 +14,9 @@ _HOMES = dict.fromkeys(
         "load_bert",
         "load_gpt",
         "load_mae",
+        "load_molecules",
         "load_programs",
+        "molecule_set",
         "stable_diffusion_folder",
     ),
     "loading",
