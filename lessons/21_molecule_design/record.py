@@ -1,4 +1,4 @@
-"""What lesson 21 records: errors of logP, designs by method, guidance at four strengths, and all of it in equal time."""
+"""What lesson 21 records: errors of logP, designs by method, guidance at four strengths, designs in equal time."""
 
 import math
 import time

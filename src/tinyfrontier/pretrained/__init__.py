@@ -1,7 +1,8 @@
 """Small pretrained weights: a folder a model, with its weights, its card, its figures and the recipe that remakes it.
 
-`load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()` and `load_molecules()` read them in milliseconds; `card("gpt")` tells what they
-are, how they were made and what they are not for; `python -m tinyfrontier.pretrained gpt` makes them again.
+`load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()` and `load_molecules()` read them in milliseconds;
+`card("gpt")` tells what they are, how they were made and what they are not for; `python -m tinyfrontier.pretrained gpt`
+makes them again.
 """
 
 from .._lazy import lazy_names

@@ -100,14 +100,14 @@ def write_card(figures: dict) -> str:
     return writing.write_card(
         "molecules",
         "Molecules of six heavy atoms, and denoisers of them",
-        f"All {m['molecules']:,} molecules of six atoms of C, N, O and F (hydrogens not counted) that a few rules allow, "
-        "their shapes in space, and three E(3)-equivariant networks that take noise out of them; the networks differ in "
-        "their seed alone.",
+        f"All {m['molecules']:,} molecules of six atoms of C, N, O and F (hydrogens not counted) that a few rules "
+        "allow, their shapes in space, and three E(3)-equivariant networks that take noise out of them; the networks "
+        "differ in their seed alone.",
         size=f"{m['parameters']:,} parameters each: {SIZES['layers']} layers of width {SIZES['width']}. Stored as "
         "float16 in `model.safetensors` together with elements and positions, loaded as float32; SMILES in "
         "`molecules.smi`, in the same order.",
-        data="grown bond by bond by `tinyfrontier.data.molecules`, placed by RDKit's ETKDG with seed 0 and relaxed with "
-        "MMFF94; nothing was downloaded. Computed logP by RDKit's Crippen contributions.",
+        data="grown bond by bond by `tinyfrontier.data.molecules`, placed by RDKit's ETKDG with seed 0 and relaxed "
+        "with MMFF94; nothing was downloaded. Computed logP by RDKit's Crippen contributions.",
         training=f"{m['steps']:,} steps of AdamW with 64 molecules each of one half, seeds {m['seed']} to "
         f"{m['seed'] + SEEDS - 1}; {m['cpu_seconds']} CPU seconds on one thread for all three, "
         f"{m['growing_cpu_seconds']} of them for the molecules.",
