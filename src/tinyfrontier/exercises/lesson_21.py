@@ -11,7 +11,11 @@ def numbers(*shape, seed=0, scale=1.0):
     return scale * torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-@exercise(returns="boolean tensor (batch, n)", points=1)
+@exercise(
+    returns="boolean tensor (batch, n)",
+    points=1,
+    equivalent_mutants=["-1 -> -2 in used = orders.sum(dim=-1)"],  # orders are the same both ways
+)
 def stable_atoms(orders, elements):
     rows = []
     for matrix, letters in zip(orders.tolist(), elements.tolist()):
@@ -238,10 +242,10 @@ design_scores.slip("if name is not None", "if True", "refused ones counted").say
 design_scores.slip("(distinct, valid)", "(distinct, names)", "unique of all").says(
     "uniqueness is a share of the valid draws, not of all draws."
 )
-design_scores.slip("known), distinct)", "known), valid)", "new of valid").says(
+design_scores.slip("known, distinct)", "known, valid)", "new of valid").says(
     "novelty is a share of the different molecules, not of the valid draws."
 )
-design_scores.slip("known), distinct)", "known), names)", "new of all").says(
+design_scores.slip("known, distinct)", "known, names)", "new of all").says(
     "novelty is a share of the different molecules, not of all draws."
 )
 design_scores.slip("distinct - known", "distinct & known", "known for new").says(
