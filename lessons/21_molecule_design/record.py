@@ -14,7 +14,7 @@ SETTINGS = {
     "seeds": [3, 4, 5, 6, 7],
     "sizes": [50, 200, 1000],
     "property_steps": 600,
-    "draws": 500,
+    "draws": 400,
     "networks": 3,
     "short_steps": 600,
     "jitters": [0.0, 0.02, 0.05],
@@ -70,10 +70,9 @@ def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_step
         for mixed in (False, True)
     )
 
-    def drawn(models, strength=0.0, times=1):
-        return [
-            score(*in_space(lesson.sample(model, times * draws, seed, strength))) for model in models for seed in seeds
-        ]
+    def drawn(models, strength=0.0, times=1, these=seeds):
+        makers = [(model, seed) for model in models for seed in these]
+        return [score(*in_space(lesson.sample(model, times * draws, seed, strength))) for model, seed in makers]
 
     guidance = {f"strength {s}": drawn(shipped, s) for s in lesson.STRENGTHS}
     methods = {
@@ -84,7 +83,8 @@ def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_step
         "diffusion": guidance["strength 0"],
         "graph edits": [score(lesson.edited(draws, s, texts(learn))) for s in seeds],
     }
-    best = max(list(guidance)[1:], key=lambda name: sum(run["wanted"] for run in guidance[name][: len(seeds)]))
+    tried = {s: drawn(shipped[:1], s, these=[TUNING])[0]["wanted"] for s in lesson.STRENGTHS if s}
+    best = f"strength {max(tried, key=tried.get)}"
     twice = drawn(shipped, times=2)
     for run in twice:
         run["wanted"] *= 2  # two draws cost what one guided draw costs

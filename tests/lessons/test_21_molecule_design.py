@@ -1,5 +1,6 @@
 """Lesson 21's counting, judge, denoiser, noise, sampler, rivals and property networks."""
 
+import itertools
 import math
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_a_perfect_guess_goes_back_to_the_molecule(lesson):
     torch.manual_seed(5)
     clean, z = torch.randn(2, 4, 3).double()
     angles = torch.linspace(math.pi / 2, 0, 9).tolist()
-    for angle, lower in zip(angles, angles[1:], strict=False):
+    for angle, lower in itertools.pairwise(angles):
         noise = (z - math.cos(angle) * clean) / math.sin(angle)
         velocity = math.cos(angle) * noise - math.sin(angle) * clean
         z = lesson.step_back(z, velocity, angle, lower, torch.randn(4, 3).double())
