@@ -167,13 +167,14 @@ def step_back(z, velocity, angle, lower, fresh):
     clean = math.cos(angle) * z - math.sin(angle) * velocity
     noise = math.sin(angle) * z + math.cos(angle) * velocity
     keep = math.sin(lower) ** 2 / math.cos(lower) / math.tan(angle)
-    return math.cos(lower) * clean + keep * noise + (math.sin(lower) ** 2 - keep**2) ** 0.5 * fresh
+    rest = (math.sin(lower) ** 2 - keep**2) ** 0.5
+    return math.cos(lower) * clean + keep * noise + rest * fresh
 
 
 step_back.slip(" - math.sin(angle) * velocity", " + math.sin(angle) * velocity", "clean guess").says(
     "the clean guess runs away from the clean item: the velocity points to the noise, so take it off."
 )
-step_back.slip("(math.sin(lower) ** 2 - keep**2) ** 0.5 * fresh", "0 * fresh", "no fresh noise").says(
+step_back.slip("rest * fresh", "0 * fresh", "no fresh noise").says(
     "no fresh noise goes in. What is not kept of the old noise has to be drawn anew."
 )
 step_back.slip("(math.sin(lower) ** 2 - keep**2) ** 0.5", "(math.sin(lower) ** 2 - keep**2)", "variance").says(
