@@ -4,7 +4,7 @@ import math
 import time
 
 import torch
-from rdkit import Chem
+from rdkit import Chem, RDLogger
 from rdkit.Chem import Crippen
 
 from tinyfrontier.pretrained import load_molecules, molecule_set
@@ -36,6 +36,7 @@ SCORES = ("stable", "validity", "uniqueness", "novelty", "designs", "hidden", "w
 
 def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_steps, jitters, changes):
     """`property` errors (seeds, sizes) by method; scores by method, one a run: networks times seeds, or seeds."""
+    RDLogger.DisableLog("rdApp.*")  # it reports each molecule that it refuses
     smiles, elements, positions = molecule_set()
     molecules = [Chem.MolFromSmiles(text) for text in smiles]
     log_p = torch.tensor([Crippen.MolLogP(molecule) for molecule in molecules]).float()
