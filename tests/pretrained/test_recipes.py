@@ -20,12 +20,14 @@ def small(monkeypatch, little):
     """Recipes that read and measure little."""
     from tinyfrontier.pretrained.bert import recipe as bert
     from tinyfrontier.pretrained.gpt import recipe as gpt
+    from tinyfrontier.pretrained.molecules import recipe as molecules
     from tinyfrontier.pretrained.programs import recipe as programs
     from tinyfrontier.pretrained.weather import recipe as weather
 
     for module in (bert, gpt):
         monkeypatch.setattr(module, "documentation", lambda packages: little)
     monkeypatch.setattr(bert, "BATCHES", 1)
+    monkeypatch.setattr(molecules, "ATOMS", 3)
     monkeypatch.setattr(programs, "REQUESTS", 100)
     monkeypatch.setattr(programs, "EXAM", 4)
     monkeypatch.setattr(weather, "RUNS", 2)

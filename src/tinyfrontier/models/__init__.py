@@ -5,9 +5,11 @@ from .._lazy import lazy_names
 _HOMES = {
     "BERT": "bert",
     "BERTConfig": "bert",
+    "DenoiserConfig": "denoiser",
     "Forecaster": "forecaster",
     "GPT": "gpt",
     "GPTConfig": "gpt",
+    "MoleculeDenoiser": "denoiser",
     "bert_state_dict": "bert",
     "gpt2_state_dict": "gpt",
 }

@@ -1,6 +1,6 @@
 """Small pretrained weights: a folder a model, with its weights, its card, its figures and the recipe that remakes it.
 
-`load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()` and `load_weather()` read them in milliseconds;
+`load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()`, `load_molecules()` and `load_weather()` read them quickly;
 `card("gpt")` tells what they are, how they were made and what they are not for; `python -m tinyfrontier.pretrained gpt`
 makes them again.
 """
@@ -15,8 +15,10 @@ _HOMES = dict.fromkeys(
         "load_bert",
         "load_gpt",
         "load_mae",
+        "load_molecules",
         "load_programs",
         "load_weather",
+        "molecule_set",
         "stable_diffusion_folder",
     ),
     "loading",

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, Forecaster, GPTConfig
+from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Forecaster, GPTConfig, MoleculeDenoiser
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
@@ -99,6 +99,30 @@ def load_mae(seed: int = 0) -> ViTMAEForPreTraining:
     if seed not in range(seeds):
         raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
     return _filled(ViTMAEForPreTraining(ViTMAEConfig(**figures["model"])), "mae", f"{seed}.")
+
+
+def load_molecules(seed: int = 0) -> MoleculeDenoiser:
+    """One of the shipped denoisers of molecules, in evaluation mode and float32; see `card("molecules")`.
+
+    Raises:
+        ValueError: if `seed` is not 0, 1 or 2.
+    """
+    figures = figures_of("molecules")
+    seeds = len(figures["measured"]["loss_others"])
+    if seed not in range(seeds):
+        raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
+    return _filled(MoleculeDenoiser(DenoiserConfig(**figures["model"])), "molecules", f"{seed}.")
+
+
+def molecule_set() -> tuple[list[str], Tensor, Tensor]:
+    """All molecules that the denoisers' recipe grew: SMILES (n), elements (n, 6) into "CNOF", positions (n, 6, 3).
+
+    Positions are in Angstrom, float32, their middle at zero.
+    """
+    stored = load_file(_folder("molecules") / "model.safetensors")
+    smiles = (_folder("molecules") / "molecules.smi").read_text(encoding="utf-8").split()
+    positions = stored["data.positions"].float()
+    return smiles, stored["data.elements"].long(), positions - positions.mean(dim=1, keepdim=True)
 
 
 def load_weather() -> tuple[Forecaster, Tensor, Tensor]:
