@@ -87,13 +87,15 @@ def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_step
     tried = {s: drawn(shipped[:1], s, these=[TUNING])[0]["wanted"] for s in lesson.STRENGTHS if s}
     best = f"strength {max(tried, key=tried.get)}"
     twice = drawn(shipped, times=2)
-    for run in twice:
-        run["wanted"] *= 2  # two draws cost what one guided draw costs
+    shaken_twice = [score(*shaken(s, rich, *picked["steering"], 2 * draws)) for s in seeds]
+    edited_twice = [score(lesson.edited(2 * draws, s, texts(rich))) for s in seeds]
+    for run in twice + shaken_twice + edited_twice:
+        run["wanted"] *= 2  # a guided draw asks the network twice, so its rivals may try twice
     steering = {
         "twice the draws": twice,
         "guided": guidance[best],
-        "perturbed wanted": [score(*shaken(s, rich, *picked["steering"])) for s in seeds],
-        "edited wanted": [score(lesson.edited(draws, s, texts(rich))) for s in seeds],
+        "perturbed wanted": shaken_twice,
+        "edited wanted": edited_twice,
     }
     seconds, equal_time = {}, {name: [] for name in ("diffusion", "perturbed", "graph edits")}
     for seed in seeds:
