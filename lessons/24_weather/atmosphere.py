@@ -25,6 +25,7 @@ class Atmosphere:
         shear: wind of the upper layer; the lower one blows as fast the other way.
         deformation: wave number of the Rossby radius of deformation.
         drag: friction of the lower layer with the ground.
+        filtering: strength of the filter of the smallest waves, a step; 0 for none.
         dtype: torch.float32 or torch.float64.
 
     Raises:
@@ -32,7 +33,9 @@ class Atmosphere:
         ValueError: if one of them is out of range.
     """
 
-    def __init__(self, size, steps, beta=40.0, shear=1.0, deformation=8.0, drag=3.0, dtype=torch.float32):
+    def __init__(
+        self, size, steps, beta=40.0, shear=1.0, deformation=8.0, drag=3.0, filtering=23.6, dtype=torch.float32
+    ):
         for name, value, least in (("size", size, LEAST_SIZE), ("steps", steps, 1)):
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be an int, got {type(value).__name__}")
@@ -40,7 +43,8 @@ class Atmosphere:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
         if size % 2:
             raise ValueError(f"size must be even, got {size}")
-        for name, value in (("beta", beta), ("shear", shear), ("deformation", deformation), ("drag", drag)):
+        numbers = {"beta": beta, "shear": shear, "deformation": deformation, "drag": drag, "filtering": filtering}
+        for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)):
                 raise TypeError(f"{name} must be a number, got {type(value).__name__}")
             if not math.isfinite(value) or value < 0 or (name == "deformation" and value == 0):
@@ -65,7 +69,7 @@ class Atmosphere:
         self.slope = beta + sign * deformation**2 * shear  # of the mean potential vorticity, to the north
         cutoff = 0.65 * math.pi
         wave = self.k2.sqrt() * 2 * math.pi / size
-        self.filter = torch.exp(-23.6 * (wave - cutoff).clamp(min=0) ** 4)
+        self.filter = torch.exp(-filtering * (wave - cutoff).clamp(min=0) ** 4)
 
     def invert(self, q_hat):
         """Waves of the stream function from waves of q, both (..., 2, size, size / 2 + 1); its mean is 0."""

@@ -16,6 +16,7 @@ SETTINGS = {
     "looks": 5,
     "weather": [RUNS, DAYS],
     "amplitudes": [0.02, 0.05, 0.1, 0.2],
+    "filters": [23.6, 8.0, 4.0, 2.0, 1.0],
 }
 QUICK = {
     "draws": [11],
@@ -27,6 +28,7 @@ QUICK = {
     "looks": 1,
     "weather": [1, 12],
     "amplitudes": [0.1],
+    "filters": [1.0],
 }
 PICKING = 10  # the draw on which the ensembles' disturbance is picked
 APART = 15  # days between two first days of one run
@@ -47,12 +49,12 @@ def row(values):
     return [round(float(value), 4) for value in values]
 
 
-def measure(lesson, *, draws, runs, seeds, steps, live_seeds, live_steps, looks, weather, amplitudes):
+def measure(lesson, *, draws, runs, seeds, steps, live_seeds, live_steps, looks, weather, amplitudes, filters):
     """Correlation by day: rows are draws, for `network` rows of rows, a seed each, the shipped one first.
 
     `days`: of networks by what they learnt from; `steps`: correlation on day 5 with the steps a day that were kept
     and with twice as many; `cpu_seconds`: of a day of one forecast; `crps`: by day; `tried`: CRPS on day 5 by
-    disturbance, on another draw; `abroad`: correlation of network and of a solver that knows, by planet.
+    disturbance, `filters`: correlation on day 5 by strength, both on another draw; `abroad`: correlation of network and of a solver that knows, by planet.
     """
     exams = [exam(lesson, draw, runs) for draw in draws]
 
@@ -62,10 +64,19 @@ def measure(lesson, *, draws, runs, seeds, steps, live_seeds, live_steps, looks,
     def network(net):
         return skill(lambda starts: lesson.roll(net, starts, lesson.DAYS))
 
-    found = {"skill": {}, "steps": {}, "days": {}, "cpu_seconds": {}, "crps": {}, "tried": {}, "abroad": {}}
+    found = {
+        "skill": {},
+        "steps": {},
+        "days": {},
+        "cpu_seconds": {},
+        "crps": {},
+        "tried": {},
+        "abroad": {},
+        "filters": {},
+    }
     for size, kept in lesson.STEPS.items():
         found["skill"][str(size)] = skill(lambda starts, size=size: lesson.solve(size, starts, lesson.DAYS))
-        dear = Atmosphere(size, 2 * kept)
+        dear = Atmosphere(size, 2 * kept, filtering=lesson.FILTERING / 2)  # as much filtering a day
         fifth = [lesson.skill(lesson.psi(dear.run(resized(starts, size), 5)), truth[:5])[4] for starts, truth in exams]
         found["steps"][str(size)] = {"kept": [each[4] for each in found["skill"][str(size)]], "twice": row(fifth)}
     trained = [lesson.WEATHER[0]]
@@ -92,11 +103,15 @@ def measure(lesson, *, draws, runs, seeds, steps, live_seeds, live_steps, looks,
         return spent
 
     def by_solver(size):
-        return lambda starts, days: Atmosphere(size, lesson.STEPS[size]).run(resized(starts, size), days)
+        return lambda starts, days: lesson.solver(size).run(resized(starts, size), days)
 
     found["cpu_seconds"] = {f"{size} cells": seconds(by_solver(size)) for size in lesson.STEPS}
     found["cpu_seconds"]["network"] = seconds(lambda starts, days: lesson.roll(lesson.WEATHER[0], starts, days))
     other = exam(lesson, PICKING, runs)
+    for size, kept in lesson.STEPS.items():
+        airs = [Atmosphere(size, kept, filtering=strength) for strength in filters]
+        said = [lesson.psi(air.run(resized(other[0], size), 5)) for air in airs]
+        found["filters"][str(size)] = row(lesson.skill(each, other[1][:5])[4] for each in said)
 
     def crps(name, starts, truth, amplitude=None):
         many = lesson.ensemble(name, starts, 10, amplitude=amplitude)
