@@ -388,7 +388,7 @@ def weather_rows(effort: Effort) -> Iterator[Row]:
         return
     many = 4 if effort.quick else 32
     starts = code.resized(code.LIVE[0, ::7][:many], 64)
-    for size in (32,) if effort.quick else (32, 48):
+    for size in (32,) if effort.quick else (32, 40):
 
         def network(starts=starts):
             return code.roll(code.WEATHER[0], starts, 2)
@@ -396,7 +396,7 @@ def weather_rows(effort: Effort) -> Iterator[Row]:
         def solver(starts=starts, size=size):
             return code.solve(size, starts, 2)
 
-        peer = f"solver on {size} x {size} cells" + (", about as good on day 5" if size == 48 else "")
+        peer = f"solver on {size} x {size} cells" + (", about as good on day 5" if size == 40 else "")
         yield Row("weather network (24)", f"{many} forecasts, two days", peer, *race(network, solver, effort))
 
 

@@ -16,7 +16,7 @@ SETTINGS = {
     "looks": 5,
     "weather": [RUNS, DAYS],
     "amplitudes": [0.02, 0.05, 0.1, 0.2],
-    "filters": [23.6, 8.0, 4.0, 2.0, 1.0],
+    "filters": [23.6, 8.0, 4.0, 2.0],
 }
 QUICK = {
     "draws": [11],
@@ -28,7 +28,7 @@ QUICK = {
     "looks": 1,
     "weather": [1, 12],
     "amplitudes": [0.1],
-    "filters": [1.0],
+    "filters": [2.0],
 }
 PICKING = 10  # the draw on which the ensembles' disturbance is picked
 APART = 15  # days between two first days of one run

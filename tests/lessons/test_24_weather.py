@@ -99,6 +99,7 @@ def test_resized_keeps_the_waves_that_fit():
         (lambda: Atmosphere(32, 5, beta=math.nan), ValueError, "beta"),
         (lambda: Atmosphere(32, 5, drag="much"), TypeError, "drag"),
         (lambda: Atmosphere(32, 5, deformation=0), ValueError, "deformation"),
+        (lambda: Atmosphere(32, 5, filtering=-1.0), ValueError, "filtering"),
         (lambda: Atmosphere(32, 5, dtype=torch.float16), ValueError, "dtype"),
         (lambda: Atmosphere(32, 5).run(torch.zeros(2, 16, 16)), ValueError, "q"),
         (lambda: Atmosphere(32, 5).run(torch.zeros(2, 32, 32), 0), ValueError, "days"),

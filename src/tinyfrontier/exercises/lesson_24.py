@@ -127,7 +127,7 @@ def _():
     yield "too strong by ten", 10 * _field(1, 3, 3, seed=6), _field(1, 3, 3, seed=6), torch.zeros(3, 3)
     yield "one place", torch.tensor([[[3.0]], [[-1.0]]]), torch.tensor([[[1.0]], [[2.0]]]), torch.zeros(1, 1)
     yield "faint anomalies", 1e-5 * _field(2, 4, 4), 1e-5 * _field(2, 4, 4, seed=7), torch.zeros(4, 4)
-    quiet = (3 * _field(3, 4, 4, seed=8)).round().long()  # whole numbers: at a jump there is no slope to ask for
+    quiet = (3 * _field(3, 4, 4, seed=8)).round().long()  # whole numbers: no slope at a jump
     quiet[1] = 0
     yield "one forecast is the climate", quiet, _field(3, 4, 4, seed=9), torch.zeros(4, 4)
     yield "one truth is the climate", _field(3, 4, 4, seed=9), quiet, torch.zeros(4, 4)
