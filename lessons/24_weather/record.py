@@ -54,7 +54,8 @@ def measure(lesson, *, draws, runs, seeds, steps, live_seeds, live_steps, looks,
 
     `days`: of networks by what they learnt from; `steps`: correlation on day 5 with the steps a day that were kept
     and with twice as many; `cpu_seconds`: of a day of one forecast; `crps`: by day; `tried`: CRPS on day 5 by
-    disturbance, `filters`: correlation on day 5 by strength, both on another draw; `abroad`: correlation of network and of a solver that knows, by planet.
+    disturbance, `filters`: correlation on day 5 by strength, both on another draw; `abroad`: correlation of network
+    and of a solver that knows, by planet.
     """
     exams = [exam(lesson, draw, runs) for draw in draws]
 
