@@ -388,12 +388,13 @@ def weather_rows(effort: Effort) -> Iterator[Row]:
         return
     many = 4 if effort.quick else 32
     starts = code.resized(code.LIVE[0, ::7][:many], 64)
+
+    def network():
+        return code.roll(code.WEATHER[0], starts, 2)
+
     for size in (32,) if effort.quick else (32, 40):
 
-        def network(starts=starts):
-            return code.roll(code.WEATHER[0], starts, 2)
-
-        def solver(starts=starts, size=size):
+        def solver(size=size):
             return code.solve(size, starts, 2)
 
         peer = f"solver on {size} x {size} cells" + (", about as good on day 5" if size == 40 else "")

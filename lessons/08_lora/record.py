@@ -32,6 +32,15 @@ def measure(lesson, *, steps, seeds):
     cut = tokens[-len(tokens) // 10 :]
     rehearsal = lesson.exam(words.decode(cut.tolist()), words)
     figures = {"tried": {}, "gain": {}, "lost": {}, "rank 16 at twice its rate": []}
+
+    def tuned(method, rate, seed, count):
+        plain = lesson.merged(lesson.tune(base, method, tokens, rate, seed, count), base)
+        return plain, [lesson.bits_per_byte(plain, each) for each in exams]
+
+    def gained(scores, full):
+        share = (start[0] - scores[0]) / (start[0] - full)
+        return [round(share, 4), *(round(bits, 4) for bits in scores)]
+
     for count in steps:
         methods = AROUND if count == steps[0] else LONG
         tried = figures["tried"][str(count)] = {}
@@ -45,22 +54,15 @@ def measure(lesson, *, steps, seeds):
         lost = figures["lost"][str(count)] = {method: [] for method in lesson.PATHS}
         for seed in seeds[str(count)]:
             full = None
-
-            def gained(scores, full):
-                share = (start[0] - scores[0]) / (start[0] - full)
-                return [round(share, 4), *(round(bits, 4) for bits in scores)]
-
             for method in methods:
                 rate = float(min(tried[method], key=tried[method].get))
-                plain = lesson.merged(lesson.tune(base, method, tokens, rate, seed, count), base)
-                scores = [lesson.bits_per_byte(plain, each) for each in exams]
+                plain, scores = tuned(method, rate, seed, count)
                 full = scores[0] if method == "full" else full
                 if method != "full":
                     gain[method].append(gained(scores, full))
                 if method == "rank 16" and count == steps[-1]:
-                    twice = lesson.merged(lesson.tune(base, method, tokens, 2 * rate, seed, count), base)
-                    again = [lesson.bits_per_byte(twice, each) for each in exams]
-                    figures["rank 16 at twice its rate"].append(gained(again, full))
+                    twice = tuned(method, 2 * rate, seed, count)[1]
+                    figures["rank 16 at twice its rate"].append(gained(twice, full))
                 if method in lesson.PATHS:
                     line = lesson.path(plain, base, exams, start)
                     lost[method].append(round(lesson.lost(line, full), 4))

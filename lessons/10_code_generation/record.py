@@ -60,8 +60,8 @@ def measure(lesson, *, seeds, steps, long_seeds, lengths, exam, runs, cuts):
         model, _ = lesson.train_writer(problems, tokenizer, seed, length)
         return [round(value, 4) for value in lesson.grade(model, tokenizer, asked, sandbox)["passes"]]
 
-    parts = [cut_out(programming_problems("train", cuts["requests"]), seed) for seed in cuts["seeds"]]
-
+    requests = programming_problems("train", cuts["requests"])
+    parts = [cut_out(requests, seed) for seed in cuts["seeds"]]
     return {
         "passes": {name: [passes(part, seed, steps) for seed in seeds] for name, part in sources.items()},
         "lengths": {
