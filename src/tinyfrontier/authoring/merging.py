@@ -27,8 +27,10 @@ from .cells import has_its_text, is_text_id
 
 Notebook = dict[str, Any]
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_MINE = "mine-"  # begins the ids that a merge gives to a student's cells
 _OURS = "tinyfrontier"  # the key of the course's own metadata
 _NOT_OWN = ("nbgrader", "deletable", "editable")  # a copied cell must not stand in for the graded one
+_REQUIRED = {"kernelspec": ("display_name", "name"), "language_info": ("name",)}
 _OUTPUTS = {
     "stream": {"name": str, "text": (str, list)},
     "display_data": {"data": dict, "metadata": dict},
@@ -153,6 +155,12 @@ def _is_valid_output(output: Any) -> bool:
     return wanted is not None and all(isinstance(output.get(key), kind) for key, kind in wanted.items())
 
 
+def _is_ours(cell: dict, key: str) -> bool:
+    """Whether an earlier merge has noted `key` in a cell."""
+    own = _metadata(cell).get(_OURS)
+    return isinstance(own, dict) and key in own
+
+
 def _shaped(cell: dict, kind: str, metadata: dict) -> dict:
     """A valid cell of type `kind` with another's text, pictures, and, if it is code, outputs; without an id."""
     shaped: dict[str, Any] = {"cell_type": kind, "metadata": metadata, "source": _lines(text_of(cell))}
@@ -270,7 +278,7 @@ def _without_base(mine: list[dict], new: list[dict]) -> list[dict]:
     return found
 
 
-def _match(entries: list[_Entry], mine: list[dict]) -> list[int | None]:
+def _match(entries: list[_Entry], mine: list[dict], new: list[dict]) -> list[int | None]:
     """Which entry each of the student's cells is: by id, then by text, then by the function of an exercise."""
     by_id: dict[str, int] = {}
     for index, entry in enumerate(entries):
@@ -288,16 +296,18 @@ def _match(entries: list[_Entry], mine: list[dict]) -> list[int | None]:
         if text_of(was).strip():
             by_text.setdefault((was.get("cell_type"), _content(was)), []).append(index)
     for place, cell in enumerate(mine):
-        same = by_text.get((cell.get("cell_type"), _content(cell))) if found[place] is None else None
-        if same:
+        same = by_text.get((cell.get("cell_type"), _content(cell)))
+        if same and found[place] is None and not str(cell.get("id", "")).startswith(_MINE):
             found[place] = same.pop(0)
             free.discard(found[place])
     for index in sorted(free):
-        name = _name_of(entries[index].was)
-        for place, cell in enumerate(mine) if name else ():
+        entry, name = entries[index], _name_of(entries[index].was)
+        if not name or entry.now is None or _name_of(new[entry.now]) != name:
+            continue
+        for place, cell in enumerate(mine):
             other = None if found[place] is None else entries[found[place]].was
             elsewhere = other is not None and (_name_of(other) or _content(other) == _content(cell))
-            if not elsewhere and _defines(cell, name):
+            if not elsewhere and _defines(cell, name) and not _is_ours(cell, "kept"):
                 found[place] = index
                 break
     return found
@@ -382,7 +392,7 @@ class _Merge:
 
     def run(self) -> Merged:
         mine = self.mine["cells"]
-        matches = _match(self.entries, mine)
+        matches = _match(self.entries, mine, self.new_cells)
         marks: dict[str, dict] = {}
         for cell in mine:
             if _mark_of(cell):
@@ -411,9 +421,7 @@ class _Merge:
             self.placed.setdefault(now, cell)
         self._mark(marks)
         old_ids = {str(cell.get("id")) for cell in self.old_cells}
-        self.result.new = sum(
-            str(cell.get("id")) not in old_ids or self._reworded(cell) for cell in self.new_cells
-        )
+        self.result.new = sum(str(cell.get("id")) not in old_ids or self._reworded(cell) for cell in self.new_cells)
         gone = {entry.now for entry in self.entries[: len(self.old_cells)]} - {None} - self.reached
         self.result.back += len(gone)
         self.result.notebook = self._notebook()
@@ -483,7 +491,7 @@ class _Merge:
         if cell.get("id") is not None:
             kept["id"] = cell["id"]
         self.after.setdefault(at, []).append(kept)
-        self.result.own += _OURS not in metadata
+        self.result.own += not _is_ours(kept, "note")
 
     def _keep_beside(self, at: int, cell: dict, entry: _Entry) -> None:
         """Keep what cannot stand in its place any more, below a note that says so."""
@@ -491,7 +499,8 @@ class _Merge:
         off = _OFF if cell.get("cell_type") == "code" and not answer else ""
         text = _RETIRED if answer else (_GONE if entry.now is None else _BESIDE).format(off=off)
         self.after.setdefault(at, []).append(_note(text))
-        self._keep_own(at, {k: v for k, v in cell.items() if k != "id"}, "raw" if off else "")
+        metadata = {**_metadata(cell), _OURS: {"kept": True}}
+        self._keep_own(at, {**cell, "id": None, "metadata": metadata}, "raw" if off else "")
         self.result.own -= 1
         self.result.beside += 1
 
@@ -513,11 +522,16 @@ class _Merge:
     def _notebook(self) -> Notebook:
         cells: list[dict] = []
         used = {str(cell.get("id")) for cell in self.new_cells}
+        old = {str(cell.get("id")) for cell in self.old_cells}
+        course = {text_of(cell) for cell in (*self.old_cells, *self.new_cells)}
 
         def add(cell: dict) -> None:
             wanted = cell.get("id")
-            if not isinstance(wanted, str) or not _ID.fullmatch(wanted) or wanted in used:
-                stem = "mine-" + _fingerprint(f"{cell['cell_type']}\n{text_of(cell)}")
+            usable = isinstance(wanted, str) and _ID.fullmatch(wanted) and wanted not in used
+            if usable and not wanted.startswith(_MINE):  # the next merge must not take it for one of the course's
+                usable = wanted not in old and not is_text_id(wanted) and text_of(cell) not in course
+            if not usable:
+                stem = _MINE + _fingerprint(f"{cell['cell_type']}\n{text_of(cell)}")
                 wanted, turn = stem, 1
                 while wanted in used:
                     turn += 1
@@ -543,9 +557,9 @@ class _Merge:
         new, mine = _metadata(self.new), _metadata(self.mine)
         base = new if self.base is None else _metadata(self.base)
         merged = dict(new)
-        if not isinstance(mine.get("kernelspec", {}), dict) or not isinstance(mine.get("language_info", {}), dict):
-            return merged
         for key, value in mine.items():
+            if not all(isinstance(value, dict) and part in value for part in _REQUIRED.get(key, ())):
+                continue
             added = key not in base and key not in new
             changed = self.base is not None and key in base and value != base[key]
             if key != _OURS and (added or changed):

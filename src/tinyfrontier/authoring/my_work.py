@@ -5,11 +5,11 @@
 | file | is |
 |---|---|
 | `NN_slug.ipynb` | the student's copy |
-| `.base/NN_slug.ipynb` | the edition from which it was made, so that the student's changes can be told from the course's |
+| `.base/NN_slug.ipynb` | the edition from which it was made: it tells the student's changes from the course's |
 | `.backup/NN_slug.DATE.ipynb` | the copy as it was before it was merged or set aside |
 
 Each file is replaced at once or not at all, the copy before its base: after an interruption the next run goes on.
-Needs only the standard library, unless somebody has worked in `notebooks/`, which are then derived from `lessons/` anew.
+Needs only the standard library, unless somebody has worked in `notebooks/`: then these are derived anew.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class MyWork:
         self.bases, self.backups = self.folder / ".base", self.folder / ".backup"
         self.date = (now or datetime.now()).strftime("%Y-%m-%d_%H-%M-%S")
         self.report = Report()
-        self._open: set[str] | None | bool = False
+        self._open: set[str] | bool | None = False
 
     # -- the whole folder
 
@@ -171,6 +171,13 @@ class MyWork:
         """Make the copies that are missing, merge those whose lesson has changed, and tell what was done."""
         names = sorted(path.name for path in (self.root / "notebooks").glob("*.ipynb"))
         fresh_start = not self.folder.is_dir()
+        try:
+            for folder in (self.bases, self.backups):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.report.failed = True
+            self.report.lines.append(f"{self.folder} cannot be written ({error.strerror}), so there are no own copies.")
+            return self.report
         self._sweep()
         retired = self._retired(names)
         for name in names:
@@ -183,7 +190,9 @@ class MyWork:
             self._retire(name)
         made = self.report.made
         if made and fresh_start:
-            line = f"{FOLDER}/ holds your own {_plural(len(made), 'notebook')}: work there, an update keeps your answers."
+            line = (
+                f"{FOLDER}/ holds your own {_plural(len(made), 'notebook')}: work there, updates keep what you write."
+            )
             self.report.lines.insert(0, line)
         elif made:
             self.report.lines.append(f"new in {FOLDER}/: " + ", ".join(name.removesuffix(".ipynb") for name in made))
@@ -288,9 +297,10 @@ class MyWork:
             pass
         course = self._derived(name)
         if course is None:
-            self.report.failed = True
-            self.report.say(name, f"notebooks/{name} was edited, and its source is missing: left alone")
-            return None
+            if (self.root / "lessons" / f"{Path(name).stem}.md").exists():
+                self.report.failed = True
+                self.report.say(name, f"notebooks/{name} was edited, and cannot be made anew from lessons/: left alone")
+            return None  # else it is nobody's but the student's, who happens to work in notebooks/
         if course != content:
             self._take_over(name, content, course)
             try:
