@@ -4,7 +4,10 @@ import copy
 import json
 import random
 import re
+import threading
+from collections import Counter
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import nbformat
@@ -17,6 +20,7 @@ from tinyfrontier.authoring.merging import dump_notebook, merge, parse_notebook,
 from tinyfrontier.authoring.notebooks import to_notebook, to_text
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ASK = my_work.open_notebooks
 NOON = datetime(2026, 5, 4, 12, 0, 0)
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "name": "python3"},
@@ -375,32 +379,31 @@ def course_at_work(draw: random.Random, notebook: dict, changes: int) -> None:
         it["id"] = plain if seen[plain] == 1 else f"{plain}-{seen[plain]}"
 
 
-def prove_that_nothing_is_lost(base: dict, mine: dict, new: dict, validate: bool) -> None:
+def prove_that_nothing_is_lost(base: dict, mine: dict, new: dict, thorough: bool) -> None:
     """Every text that is not the course's stands in the merged copy; merging again, from any base, changes nothing."""
     course = {text_of(cell) for edition in (base, new) for cell in edition["cells"]}
     for known in (base, None):
-        before = copy.deepcopy((known, mine, new))
+        before = json.dumps((known, mine, new)) if thorough else ""
         merged = merge(known, mine, new).notebook
-        assert before == (known, mine, new), "an argument was changed"
+        assert not thorough or before == json.dumps((known, mine, new)), "an argument was changed"
         ids = [cell["id"] for cell in merged["cells"]]
         assert len(set(ids)) == len(ids)
-        if validate:
-            nbformat.validate(nbformat.from_dict(copy.deepcopy(merged)))
-        there = texts(merged)
-        for cell in mine["cells"]:
-            text = text_of(cell)
-            if text.strip() and text not in course and "tinyfrontier" not in cell["metadata"]:
-                assert there.count(text) >= texts(mine).count(text), text
+        if thorough:
+            nbformat.validate(nbformat.from_dict(merged))
+        there = Counter(texts(merged))
+        written = [text_of(cell) for cell in mine["cells"] if "tinyfrontier" not in cell["metadata"]]
+        lost = Counter(text for text in written if text.strip() and text not in course) - there
+        assert not lost
         missing = [cell["id"] for cell in new["cells"] if cell["id"] not in ids]
         assert not missing
         again = parse_notebook(dump_notebook(merged))
-        for later in (known, new, None):  # an interruption leaves the older base, or none
+        for later in (new, known, None) if thorough else (new, known):  # an interruption leaves the older base
             assert merge(later, again, new).notebook == merged, later is new
 
 
 @pytest.mark.parametrize("block", range(4))
 def test_no_change_by_a_student_is_ever_lost(block):
-    """1,000 random cases in four blocks, each with a merge after a merge."""
+    """1,000 random cases in four blocks, every fourth with a second day's work and a second update."""
     for seed in range(250 * block, 250 * (block + 1)):
         draw = random.Random(seed)
         base = lesson() if seed % 2 else notebook(*lesson()["cells"], words("Rest."), exercise("half"), check("half"))
@@ -408,25 +411,27 @@ def test_no_change_by_a_student_is_ever_lost(block):
         student_at_work(draw, mine, draw.randrange(12))
         course_at_work(draw, new, draw.randrange(6))
         try:
-            prove_that_nothing_is_lost(base, mine, new, validate=seed % 5 == 0)
+            prove_that_nothing_is_lost(base, mine, new, thorough=seed % 4 == 0)
             assert merge(base, base, new).notebook == new
+            if seed % 4:
+                continue
             merged, newest = merge(base, mine, new).notebook, copy.deepcopy(new)
             student_at_work(draw, merged, draw.randrange(4))
             course_at_work(draw, newest, draw.randrange(4))
-            prove_that_nothing_is_lost(new, merged, newest, validate=seed % 5 == 0)
+            prove_that_nothing_is_lost(new, merged, newest, thorough=seed % 4 == 0)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
 def test_nothing_is_lost_in_a_real_notebook():
-    """The same on a lesson of the course as it is, 20 times."""
+    """The same on a lesson of the course as it is, 10 times."""
     base = parse_notebook((ROOT / "notebooks" / "06_mixture_of_experts.ipynb").read_bytes())
-    for seed in range(20):
+    for seed in range(10):
         draw = random.Random(seed)
         mine, new = copy.deepcopy(base), copy.deepcopy(base)
         student_at_work(draw, mine, 30)
         course_at_work(draw, new, 20)
-        prove_that_nothing_is_lost(base, mine, new, validate=seed < 2)
+        prove_that_nothing_is_lost(base, mine, new, thorough=seed < 2)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -442,6 +447,12 @@ def test_each_notebook_is_known_as_the_courses_own(path):
 
 
 # ---------------------------------------------------------------------------------------------------- the folder
+
+
+@pytest.fixture
+def ask_jupyterlab():
+    """The function that the next fixture replaces."""
+    return ASK
 
 
 @pytest.fixture(autouse=True)
@@ -618,6 +629,55 @@ def test_a_notebook_that_is_open_in_jupyterlab_waits(course, monkeypatch, told):
     assert listing(course)["01_sums.ipynb"] == old
     monkeypatch.setattr(my_work, "open_notebooks", lambda folder: set())
     assert "kept 1 answer" in my_work.bring_up_to_date(course, NOON).lines[0]
+
+
+@pytest.fixture
+def jupyterlab(tmp_path, monkeypatch):
+    """What a running JupyterLab tells: the note of its address, and the sessions that it answers with."""
+    answers = {"code": 200, "sessions": []}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answers["asked"] = (self.path, self.headers["Authorization"])
+            self.send_response(answers["code"])
+            self.end_headers()
+            self.wfile.write(json.dumps(answers["sessions"]).encode())
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+    note = {"root_dir": str(tmp_path), "token": "abc", "url": f"http://127.0.0.1:{server.server_port}/"}
+    (runtime / "jpserver-1.json").write_text(json.dumps(note))
+    (runtime / "jpserver-2.json").write_text("{")
+    yield answers
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_running_jupyterlab_is_asked_what_is_open(tmp_path, jupyterlab, ask_jupyterlab):
+    """It names the open notebooks of the folder; one that refuses to tell may have any of them open."""
+    folder = tmp_path / "my_work"
+    jupyterlab["sessions"] = [{"path": "my_work/01_sums.ipynb"}, {"path": "elsewhere/02_x.ipynb"}]
+    assert ask_jupyterlab(folder) == {"01_sums.ipynb"}
+    assert jupyterlab["asked"] == ("/api/sessions", "token abc")
+    assert ask_jupyterlab(tmp_path.parent / "another course" / "my_work") == set()
+    jupyterlab["code"] = 403
+    assert ask_jupyterlab(folder) is None
+
+
+def test_a_jupyterlab_that_has_ended_has_nothing_open(tmp_path, monkeypatch, ask_jupyterlab):
+    """A note that a killed server left behind does not hold an update back."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    note = {"root_dir": str(tmp_path), "token": "", "url": "http://127.0.0.1:9/"}
+    (tmp_path / "jpserver-1.json").write_text(json.dumps(note))
+    assert ask_jupyterlab(tmp_path / "my_work") == set()
 
 
 def test_a_retired_lessons_copy_stays(course):

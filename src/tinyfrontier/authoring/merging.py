@@ -135,7 +135,8 @@ def _name_of(cell: dict) -> str:
 
 def _content(cell: dict) -> tuple[str, str]:
     """What a student can have written: the text and the pictures pasted into it."""
-    return text_of(cell), json.dumps(cell.get("attachments") or {}, sort_keys=True)
+    pasted = cell.get("attachments")
+    return text_of(cell), json.dumps(pasted, sort_keys=True) if pasted else ""
 
 
 def _kind(cell: dict) -> str:
@@ -420,21 +421,12 @@ class _Merge:
         for now, cell in enumerate(self.new_cells):
             self.placed.setdefault(now, cell)
         self._mark(marks)
-        old_ids = {str(cell.get("id")) for cell in self.old_cells}
-        self.result.new = sum(str(cell.get("id")) not in old_ids or self._reworded(cell) for cell in self.new_cells)
+        before = {str(cell.get("id")): text_of(cell) for cell in self.old_cells}
+        self.result.new = sum(before.get(str(cell.get("id"))) != text_of(cell) for cell in self.new_cells)
         gone = {entry.now for entry in self.entries[: len(self.old_cells)]} - {None} - self.reached
         self.result.back += len(gone)
         self.result.notebook = self._notebook()
         return self.result
-
-    def _reworded(self, cell: dict) -> bool:
-        return any(
-            entry.now is not None
-            and self.new_cells[entry.now] is cell
-            and text_of(entry.was) != text_of(cell)
-            and entry.was.get("id") == cell.get("id")
-            for entry in self.entries
-        )
 
     @staticmethod
     def _is_written(cell: dict, entry: _Entry) -> bool:

@@ -23,6 +23,7 @@ from .my_work import FOLDER, ROOT, bring_up_to_date, replace
 DERIVED = ("notebooks/", "solutions/")  # what the course can make again; a student's changes there are set aside
 CODE = ("benchmarks", "src", "tests")  # here no old file may stay
 _PRIVATE = {".git", ".venv", ".venv.lock", FOLDER, ".progress.json", "__pycache__", ".ipynb_checkpoints", "__MACOSX"}
+_PRIVATE |= {".pytest_cache", ".ruff_cache", ".DS_Store", ".idea", ".vscode", ".virtual_documents", ".jupyter_cache"}
 _IN_THE_WAY = re.compile(r"would be overwritten by merge:\n((?:\t.*\n)+)")
 _REASONS = {
     r"Not possible to fast-forward|have diverged|divergent": (
@@ -151,7 +152,7 @@ def _files_in_zip(archive: zipfile.ZipFile) -> dict[PurePosixPath, tuple[Callabl
     found = {}
     for entry in archive.infolist():
         name, mode = PurePosixPath(entry.filename.replace("\\", "/")), entry.external_attr >> 16
-        if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
+        if not name.parts or name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
             raise ValueError(f"path must be a zip file whose files stay inside it, and this one has {entry.filename!r}")
         if entry.flag_bits & 1:
             raise ValueError("path must be a zip file without a password")
