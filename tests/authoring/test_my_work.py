@@ -151,22 +151,27 @@ def test_an_unanswered_exercise_is_not_marked():
     assert merged.notebook == new
 
 
-def test_there_is_one_mark_a_task_and_it_goes_with_the_answer(mine):
-    """A second change replaces the note; one that the student wrote into stays; with the answer gone it goes."""
+def test_a_mark_stays_until_the_student_deletes_it_and_goes_with_the_answer(mine):
+    """A second change adds a note; one that was written into is the student's; without an answer there is none."""
+
+    def marks(merged) -> list[str]:
+        return [text for text in texts(merged.notebook) if "has changed this task" in text]
+
     first = merge(lesson(), mine, lesson("Add two.")).notebook
-    second = merge(lesson("Add two."), first, lesson("Add three."))
-    assert sum("has changed this task" in text for text in texts(second.notebook)) == 1
-    assert "`three.`" in "".join(texts(second.notebook))
-    unchanged = merge(lesson("Add two."), first, lesson("Add two.", middle="x = 3"))
-    assert sum("has changed this task" in text for text in texts(unchanged.notebook)) == 1
+    second = marks(merge(lesson("Add two."), first, lesson("Add three.")))
+    assert ["`two.`" in text for text in second] == [True, False]
+    assert "`three.`" in second[1]
+    assert len(marks(merge(lesson("Add two."), first, lesson("Add two.", middle="x = 3")))) == 1
+    deleted = copy.deepcopy(first)
+    deleted["cells"] = [cell for cell in deleted["cells"] if "has changed this task" not in text_of(cell)]
+    assert not marks(merge(lesson("Add two."), deleted, lesson("Add two.", middle="x = 3")))
     emptied = copy.deepcopy(first)
     write(at(emptied, "exercise-total"), "")
     assert merge(lesson("Add two."), emptied, lesson("Add four.")).notebook == lesson("Add four.")
     noted = copy.deepcopy(first)
     write(noted["cells"][3], text_of(noted["cells"][3]) + "\nMy remark.")
-    kept = texts(merge(lesson("Add two."), noted, lesson("Add five.")).notebook)
-    assert any(text.endswith("My remark.") for text in kept)
-    assert sum("has changed this task" in text for text in kept) == 2
+    kept = marks(merge(lesson("Add two."), noted, lesson("Add five.")))
+    assert [text.endswith("My remark.") for text in kept] == [True, False]
 
 
 def test_a_changed_cell_of_the_course_stays_while_the_course_leaves_it_alone(mine):

@@ -57,7 +57,7 @@ class Merged:
     """A merged notebook, and what became of its cells."""
 
     notebook: Notebook = field(repr=False)
-    answers: list[str] = field(default_factory=list)  # exercises whose answer was kept, by id without "exercise-"
+    answers: list[str] = field(default_factory=list)  # exercises whose answer was kept, by name
     marked: list[str] = field(default_factory=list)  # those of them whose task has changed
     changed: int = 0  # cells of the course that the student had changed, kept in their place
     beside: int = 0  # those kept below the course's new version
@@ -130,7 +130,7 @@ def _metadata(cell: dict) -> dict:
 def _name_of(cell: dict) -> str:
     """The exercise that a cell of the course is, or ""."""
     cell_id = str(cell.get("id", ""))
-    return cell_id.removeprefix("exercise-") if cell_id.startswith("exercise-") else ""
+    return cell_id.removeprefix("exercise-").replace("-", "_") if cell_id.startswith("exercise-") else ""
 
 
 def _content(cell: dict) -> tuple[str, str]:
@@ -144,11 +144,9 @@ def _kind(cell: dict) -> str:
 
 
 def _defines(cell: dict, name: str) -> bool:
-    """Whether a code cell defines the function of exercise `name`, whose id has dashes for underscores."""
-    function = re.escape(name).replace(r"\-", "[-_]")
-    return cell.get("cell_type") == "code" and bool(
-        re.search(rf"^(?:async\s+)?(?:def|class)\s+{function}\b", text_of(cell), re.MULTILINE)
-    )
+    """Whether a code cell defines the function of exercise `name`."""
+    definition = rf"^(?:async\s+)?(?:def|class)\s+{re.escape(name)}\b"
+    return cell.get("cell_type") == "code" and bool(re.search(definition, text_of(cell), re.MULTILINE))
 
 
 def _is_valid_output(output: Any) -> bool:
@@ -386,7 +384,7 @@ class _Merge:
             if str(cell.get("id")) not in known:
                 self.entries.append(_Entry(cell, now))
         self.placed: dict[int, dict] = {}  # by place in the new edition: the cell that stands there
-        self.before: dict[int, dict] = {}  # marks
+        self.before: dict[int, list[dict]] = {}  # marks
         self.after: dict[int, list[dict]] = {-1: []}
         self.reached: set[int] = set()
         self.result = Merged({})
@@ -394,10 +392,11 @@ class _Merge:
     def run(self) -> Merged:
         mine = self.mine["cells"]
         matches = _match(self.entries, mine, self.new_cells)
-        marks: dict[str, dict] = {}
+        marks: dict[str, list[dict]] = {}
         for cell in mine:
-            if _mark_of(cell):
-                marks.setdefault(_mark_of(cell), cell)
+            known = [text_of(mark) for mark in marks.get(_mark_of(cell), [])]
+            if _mark_of(cell) and text_of(cell) not in known:
+                marks.setdefault(_mark_of(cell), []).append(cell)
         # first what is already the new edition's own, so that no older version of it takes its place
         holders: dict[int, int] = {}
         for own_id in (True, False):
@@ -496,20 +495,21 @@ class _Merge:
         self.result.own -= 1
         self.result.beside += 1
 
-    def _mark(self, marks: dict[str, dict]) -> None:
-        """Put a mark above each kept answer whose task has changed, and keep the earlier marks of the others."""
+    def _mark(self, marks: dict[str, list[dict]]) -> None:
+        """Put a mark above each kept answer whose task has changed, below the earlier marks that still stand there."""
         places = {_name_of(cell): place for place, cell in enumerate(self.old_cells) if _name_of(cell)}
         for now, cell in enumerate(self.new_cells):
             name = _name_of(cell)
             if name not in self.result.answers:
                 continue
+            kept = [_shaped(mark, "markdown", _metadata(mark)) for mark in marks.get(name, [])]
             task = _task(self.new_cells, now)
             was = _task(self.old_cells, places[name]) if name in places else task
             if was != task:
-                self.before[now] = _mark(name, was, task)
+                mark = _mark(name, was, task)
+                kept += [mark] * (text_of(mark) not in map(text_of, kept))
                 self.result.marked.append(name)
-            elif name in marks:
-                self.before[now] = _shaped(marks[name], "markdown", _metadata(marks[name]))
+            self.before[now] = kept
 
     def _notebook(self) -> Notebook:
         cells: list[dict] = []
@@ -534,8 +534,8 @@ class _Merge:
         for own in self.after[-1]:
             add(own)
         for now in range(len(self.new_cells)):
-            if now in self.before:
-                add(self.before[now])
+            for mark in self.before.get(now, ()):
+                add(mark)
             cells.append(self.placed[now])
             for own in self.after.get(now, ()):
                 add(own)

@@ -233,13 +233,15 @@ class MyWork:
         old = base.read_bytes() if base.exists() else None
         try:
             mine = parse_notebook(content, name)
-        except ValueError as error:
-            self._set_aside(name, content, course, str(error))
+        except ValueError:
+            self._set_aside(name, content, course)
             return True
         if old == course:
             return True
         if self._is_open(name):
-            self.report.say(name, "is open in JupyterLab, and stays as it is: shut its kernel down, then start again")
+            self.report.say(
+                name, "is open in JupyterLab, and stays as it is: end JupyterLab (Ctrl-C), then start again"
+            )
             return True
         merged = merge(self._parsed(old), mine, parse_notebook(course, f"notebooks/{name}"))
         text = dump_notebook(merged.notebook)
@@ -277,12 +279,12 @@ class MyWork:
             replace(path, content)
         return path
 
-    def _set_aside(self, name: str, content: bytes, course: bytes, reason: str) -> None:
+    def _set_aside(self, name: str, content: bytes, course: bytes) -> None:
         kept = self._back_up(name, content)
         replace(self.bases / name, course)
         replace(self.folder / name, course)
         where = kept.relative_to(self.root).as_posix()
-        self.report.say(name, f"cannot be read any more, so a new copy was made; the old one is {where} ({reason})")
+        self.report.say(name, f"cannot be read any more, so a new copy was made; the old one is {where}")
 
     # -- the course's side
 
