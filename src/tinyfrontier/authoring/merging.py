@@ -82,6 +82,8 @@ def parse_notebook(content: bytes, name: str = "content") -> Notebook:
         notebook = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name} is no notebook: {error}") from None
+    if not isinstance(notebook, dict):
+        raise ValueError(f"{name} is no notebook: it holds a {type(notebook).__name__}")
     check_notebook(notebook, name)
     return notebook
 
@@ -94,9 +96,7 @@ def check_notebook(notebook: Any, name: str) -> None:
         ValueError: if it is no notebook of format 4; both messages name it by `name`.
     """
     if not isinstance(notebook, dict):
-        raise (ValueError if name.endswith(".ipynb") else TypeError)(
-            f"{name} must be a notebook as a dict, got {type(notebook).__name__}"
-        )
+        raise TypeError(f"{name} must be a notebook as a dict, got {type(notebook).__name__}")
     if notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
         raise ValueError(f"{name} must be a notebook of format 4, got format {notebook.get('nbformat')!r}")
     for cell in notebook["cells"]:

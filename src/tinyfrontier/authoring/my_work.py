@@ -104,7 +104,7 @@ def open_notebooks(folder: Path) -> set[str] | None:
         try:
             server = json.loads(path.read_text(encoding="utf-8"))
             served = Path(server["root_dir"]).resolve()
-            address, token = str(server["url"]), str(server.get("token", ""))
+            address, token = str(server["url"]), server.get("token") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if served != folder.resolve() and served not in folder.resolve().parents:
