@@ -239,9 +239,8 @@ class MyWork:
         if old == course:
             return True
         if self._is_open(name):
-            self.report.say(
-                name, "is open in JupyterLab, and stays as it is: end JupyterLab (Ctrl-C), then start again"
-            )
+            how = "is" if self._open else "may be"
+            self.report.say(name, f"{how} open in JupyterLab, and stays as it is: end JupyterLab, then start again")
             return True
         merged = merge(self._parsed(old), mine, parse_notebook(course, f"notebooks/{name}"))
         text = dump_notebook(merged.notebook)
