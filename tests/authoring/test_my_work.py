@@ -205,6 +205,8 @@ def test_an_answer_to_a_retired_or_renamed_exercise_stays_code(mine):
     assert cells[place]["cell_type"] == "code"
     assert "no longer has this exercise, or has renamed it" in text_of(cells[place - 1])
     assert "nbgrader" not in cells[place]["metadata"]
+    again = merge(new, notebook(*cells), lesson())
+    assert again.answers == ["total"]  # the exercise is back, and so is its answer
 
 
 def test_an_answer_is_found_by_its_function_when_its_id_is_lost(mine):

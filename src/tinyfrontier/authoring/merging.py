@@ -306,7 +306,7 @@ def _match(entries: list[_Entry], mine: list[dict], new: list[dict]) -> list[int
         for place, cell in enumerate(mine):
             other = None if found[place] is None else entries[found[place]].was
             elsewhere = other is not None and (_name_of(other) or _content(other) == _content(cell))
-            if not elsewhere and _defines(cell, name) and not _is_ours(cell, "kept"):
+            if not elsewhere and _defines(cell, name):
                 found[place] = index
                 break
     return found
@@ -397,14 +397,16 @@ class _Merge:
             known = [text_of(mark) for mark in marks.get(_mark_of(cell), [])]
             if _mark_of(cell) and text_of(cell) not in known:
                 marks.setdefault(_mark_of(cell), []).append(cell)
-        # first what is already the new edition's own, so that no older version of it takes its place
+        # who stands at a place of the new edition: rather its own cell than one that it has replaced
+        candidates = []
+        for place, index in enumerate(matches):
+            if index is not None and self.entries[index].now is not None:
+                now, wanted = self.entries[index].now, self.new_cells[self.entries[index].now].get("id")
+                rank = 0 if mine[place].get("id") == wanted else 1 if self.entries[index].was.get("id") == wanted else 2
+                candidates.append((rank, place, now))
         holders: dict[int, int] = {}
-        for own_id in (True, False):
-            for place, index in enumerate(matches):
-                now = None if index is None else self.entries[index].now
-                same = now is not None and str(mine[place].get("id")) == str(self.new_cells[now].get("id"))
-                if now is not None and same == own_id:
-                    holders.setdefault(now, place)
+        for _, place, now in sorted(candidates):
+            holders.setdefault(now, place)
         at = -1
         for place, (cell, index) in enumerate(zip(mine, matches, strict=True)):
             if index is None:
@@ -490,8 +492,7 @@ class _Merge:
         off = _OFF if cell.get("cell_type") == "code" and not answer else ""
         text = _RETIRED if answer else (_GONE if entry.now is None else _BESIDE).format(off=off)
         self.after.setdefault(at, []).append(_note(text))
-        metadata = {**_metadata(cell), _OURS: {"kept": True}}
-        self._keep_own(at, {**cell, "id": None, "metadata": metadata}, "raw" if off else "")
+        self._keep_own(at, {**cell, "id": None}, "raw" if off else "")
         self.result.own -= 1
         self.result.beside += 1
 
