@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Tiny Frontier's one way in: makes the course's environment on first use, then runs what you ask for.
 
-    python3 course.py lab      opens JupyterLab at the start page; all further options go to JupyterLab
+    python3 course.py lab      opens JupyterLab at the start page, in your own copies of the notebooks, which lie
+                               in my_work/; all further options go to JupyterLab
+    python3 course.py update   fetches the newest course by git, or takes it from a path that you name, a zip
+                               file or a folder; what you wrote in my_work/ stays
     python3 course.py test     runs every test; --quick leaves the notebooks out, --lesson 06 runs one lesson,
                                --changed what a change can have touched, --full spares the students' copies
                                nothing, and what follows -- goes to pytest
@@ -32,7 +35,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 OLDEST_PYTHON = (3, 11)
 WINDOWS = os.name == "nt"
-START_PAGE = "notebooks/00_start_here.ipynb"
+START_PAGES = ("my_work/00_start_here.ipynb", "notebooks/00_start_here.ipynb")  # the first that exists
+MY_WORK = "tinyfrontier.authoring.my_work"
 GB = 10**9
 DISK_NEEDED = 3 * GB  # the environment takes 2 GB with PyTorch's CPU build; the rest is for the downloads
 DISK_NEEDED_FOR_CUDA = 11 * GB  # the standard Linux build brings 6 GB with it, unpacked beside its downloads
@@ -473,10 +477,19 @@ def replace_by(command, **variables):
             pass
 
 
+def run_beside(environment, *command):
+    """Run one of the course's programs in .venv and come back; return its exit code."""
+    sys.stdout.flush()
+    line = [str(environment.python), *command]
+    return subprocess.run(line, cwd=str(environment.root), env=clean_environment()).returncode
+
+
 def lab(arguments):
-    """Open JupyterLab at the start page."""
+    """Bring the student's copies in my_work/ up to date, then open JupyterLab at the start page."""
     environment = Environment()
     environment.ensure()
+    if run_beside(environment, "-m", MY_WORK):
+        say("Not all notebooks in my_work/ are up to date, see above. JupyterLab opens them as they are.")
     # One thread a kernel: models this small are slower on many, and the lessons' figures were made that way.
     threads = {name: os.environ.get(name, "1") for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     return replace_by(lab_command(environment, arguments), **threads)
@@ -497,10 +510,23 @@ def lab_command(environment, arguments):
         command.append("--allow-root")  # inside a container root is the usual user
     notebook = any(argument.endswith(".ipynb") for argument in arguments)
     other_page = notebook or given("--LabApp.default_url", "--ServerApp.default_url")
-    if not other_page and (environment.root / START_PAGE).exists():
-        command.append("--LabApp.default_url=/lab/tree/" + START_PAGE)
+    start_page = next((page for page in START_PAGES if (environment.root / page).exists()), None)
+    if start_page and not other_page:
+        command.append("--LabApp.default_url=/lab/tree/" + start_page)
     say("Starting JupyterLab; its address stands below. Ctrl-C ends it.")
     return command + list(arguments)
+
+
+def update(arguments):
+    """Fetch the newest course, install what it needs, and merge it into the student's copies."""
+    environment = Environment()
+    environment.ensure()
+    paths = [os.path.abspath(argument) if os.path.exists(argument) else argument for argument in arguments]
+    code = run_beside(environment, "-m", "tinyfrontier.authoring.update", *paths)
+    if code or any(argument in ("-h", "--help") for argument in arguments):
+        return code
+    environment.ensure()  # the new course's list of packages, by this file's old rules: `lab` looks once more
+    return replace_by([str(environment.python), "-m", MY_WORK, "--say-all"])
 
 
 def passing_through(*command, extras=(), **variables):
@@ -515,6 +541,7 @@ def passing_through(*command, extras=(), **variables):
 QUIET_AND_ALONE = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 COMMANDS = {
     "lab": lab,
+    "update": update,
     "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("test",), **QUIET_AND_ALONE),
     "build": passing_through("-m", "tinyfrontier.authoring.build"),
     "doctor": passing_through("-m", "tinyfrontier.authoring.doctor"),

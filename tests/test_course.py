@@ -583,7 +583,18 @@ def test_jupyterlab_asks_for_no_news(machine):
 
 
 class Started(list):
-    """Extras, then the command; `variables` holds what the command finds in its environment beside our own."""
+    """Extras, then the command; `variables` holds what the command finds in its environment beside our own.
+
+    `beside` holds what ran and came back, and `codes` what it answers: 0 where nothing is left.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.beside, self.codes = [], []
+
+    def note_beside(self, environment, *command):
+        self.beside.append(command)
+        return self.codes.pop(0) if self.codes else 0
 
     def note(self, command, **variables):
         self.append(command)
@@ -597,6 +608,7 @@ def started(course, monkeypatch):
     commands = Started()
     monkeypatch.setattr(course.Environment, "ensure", lambda self, extras=(): commands.append(list(extras)))
     monkeypatch.setattr(course, "replace_by", commands.note)
+    monkeypatch.setattr(course, "run_beside", commands.note_beside)
     return commands
 
 
@@ -619,13 +631,50 @@ def test_lab_runs_kernels_on_one_thread_unless_told_otherwise(course, started, m
 
 
 def test_lab_shows_the_start_page_unless_another_is_named(course, folder):
-    """The start page opens where it exists, a named notebook takes precedence."""
+    """The student's start page opens where it exists, else the course's; a named notebook takes precedence."""
     environment = course.Environment(folder)
     assert not any("default_url" in word for word in course.lab_command(environment, []))
-    (folder / "notebooks").mkdir()
-    (folder / course.START_PAGE).touch()
-    assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in course.lab_command(environment, [])
-    assert not any("default_url" in word for word in course.lab_command(environment, ["notebooks/06_a.ipynb"]))
+    for name in ("notebooks", "my_work"):
+        (folder / name).mkdir()
+        (folder / name / "00_start_here.ipynb").touch()
+        assert f"--LabApp.default_url=/lab/tree/{name}/00_start_here.ipynb" in course.lab_command(environment, [])
+    assert not any("default_url" in word for word in course.lab_command(environment, ["my_work/06_a.ipynb"]))
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_lab_brings_the_copies_up_to_date_first(course, started, code, capsys):
+    """The copies in my_work/ are made or merged before JupyterLab opens, which opens also where that failed."""
+    started.codes = [code]
+    assert course.main(["lab"]) == 0
+    assert started.beside == [("-m", "tinyfrontier.authoring.my_work")]
+    assert started[-1][1:3] == ["-m", "jupyterlab"]
+    assert ("Not all notebooks" in capsys.readouterr().out) == bool(code)
+
+
+def test_update_fetches_installs_and_merges(course, started, tmp_path):
+    """The new edition comes first, then its packages, then the merge; a path is read from where the student stands."""
+    assert course.main(["update"]) == 0
+    assert started.beside == [("-m", "tinyfrontier.authoring.update")]
+    assert started[:2] == [[], []]
+    assert started[-1][1:] == ["-m", "tinyfrontier.authoring.my_work", "--say-all"]
+    course.main(["update", os.path.relpath(tmp_path)])
+    assert started.beside[-1][-1] == str(tmp_path)
+
+
+def test_an_update_that_fails_merges_nothing(course, started):
+    """Without a new edition there is nothing to do, and the exit code says so."""
+    started.codes = [1]
+    assert course.main(["update", "missing.zip"]) == 1
+    assert started.beside == [("-m", "tinyfrontier.authoring.update", "missing.zip")]
+    assert started == [[]]
+
+
+def test_a_program_beside_runs_in_the_course_and_comes_back(course, folder):
+    """It finds the course's folder and no foreign PYTHONPATH, and its exit code is handed on."""
+    environment = course.Environment(folder)
+    environment.python = Path(sys.executable)
+    code = "import os, sys; sys.exit(7 if os.path.exists('constraints.txt') and 'PYTHONPATH' not in os.environ else 1)"
+    assert course.run_beside(environment, "-c", code) == 7
 
 
 @pytest.mark.parametrize(("option", "quiet"), [("--no-browser", True), ("--IdentityProvider.token=x", False)])
@@ -676,7 +725,7 @@ def test_without_a_command_the_table_is_shown(course, arguments, capsys):
 def test_an_unknown_command_is_named(course, capsys):
     """A typing error gets the list of the commands that exist."""
     assert course.main(["lap"]) == 1
-    assert "no command lap; there are: lab, test, build, doctor, bench" in capsys.readouterr().err
+    assert "no command lap; there are: lab, update, test, build, doctor, bench" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot replace a process")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from .cells import START_LINK, STUB, text_id
 from .lessons import BEGIN, END, Cell, Lesson
 
-STUB = 'raise NotImplementedError("your turn: replace this line with your code")'
 MEASURED = ("built_from", "cell_seconds")  # what the build notes in a solution; freshness does not compare it
 _METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -52,7 +51,7 @@ def _ids(lesson: Lesson) -> list[str]:
             kind = "exercise" if "exercise" in cell.tags else "check"
             plain = f"{kind}-{cell.name.replace('_', '-')}"[:60]
         else:
-            plain = hashlib.sha256(f"{cell.kind}\n{cell.source}".encode()).hexdigest()[:12]
+            plain = text_id(cell.kind, cell.source)
         seen[plain] = seen.get(plain, 0) + 1
         ids.append(plain if seen[plain] == 1 else f"{plain}-{seen[plain]}")
     return ids
@@ -101,7 +100,7 @@ def _facts_line(lesson: Lesson) -> str:
     ]
     if front["prerequisites"]:
         parts.append("after lesson " + ", ".join(f"{n:02d}" for n in front["prerequisites"]))
-    return f"*{' · '.join(parts)}* · [start page](00_start_here.ipynb)"
+    return f"*{' · '.join(parts)}* · {START_LINK}"
 
 
 def _markdown(lesson: Lesson, cell: Cell, first: bool) -> str:
