@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from .lessons import defines, find_lessons, lesson_path, read_lesson
+from . import STUDENT_CODE
+from .lessons import ROOT, defines, find_lessons, lesson_path, read_lesson
 from .notebooks import solution_code, strip_solution
 from .submissions import (
     Notebook,
@@ -38,7 +39,6 @@ from .submissions import (
     pieces_of,
     read_notebook,
 )
-from .wire import STUDENT
 
 SECONDS = 10.0
 MEMORY_MIB = 1536
@@ -223,7 +223,7 @@ class _Read:
     def of(cls, notebook: Notebook) -> _Read:
         pieces, broken, texts, future = [], [], [], False
         for number, (kind, source, _) in enumerate(notebook.cells, start=1):
-            file = f"{STUDENT}cell {number}"
+            file = f"{STUDENT_CODE}cell {number}"
             try:
                 if kind == "code":
                     found = pieces_of(source, file, number)
@@ -627,9 +627,12 @@ def _planned(one: Submitted, notebook: Notebook, lesson: int, tasks: dict, priva
 
 
 def _worth(lesson: int) -> dict[str, int]:
-    from ..exercises import exercises_of
-
-    return {name: exercise.points for name, exercise in exercises_of(lesson).items()}
+    """Points by exercise, as nbgrader's metadata in the student's notebook gives them."""
+    path = ROOT / "notebooks" / f"{lesson_path(lesson).stem}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    about = [cell["metadata"].get("nbgrader", {}) for cell in cells]
+    points = {one["grade_id"].removeprefix("check-"): one["points"] for one in about if one.get("grade")}
+    return {name: points[name] for name in exercise_names(lesson)}
 
 
 def _graded(student: _Student, lesson: int, versions: list, cache: Path) -> Graded:
