@@ -108,7 +108,9 @@ def deleted_and_renamed() -> dict:
 def cheats() -> dict:
     spy = "m = __import__('importlib').import_module('tinyfrontier.exer' + 'cises.lesson_' + '01')"
     return answering(
-        attention=body("attention", "from tinyfrontier.exercises import lesson_01", "return lesson_01.attention(query, key, value)"),
+        attention=body(
+            "attention", "from tinyfrontier.exercises import lesson_01", "return lesson_01.attention(query, key, value)"
+        ),
         causal_weights=body("causal_weights", spy, "return m.causal_weights.solution(scores)"),
         split_heads=body("split_heads", "import gc", "return [o for o in getattr(gc, 'get_' + 'objects')()][0]"),
         sinusoidal_positions=body(
@@ -336,17 +338,14 @@ def test_the_overview_counts_misconceptions_by_name(graded):
 def test_a_second_run_uses_what_is_there(graded, monkeypatch):
     """Nothing is computed twice, and the same submissions give the same grades; a lost result is computed again."""
     out, folder, before = graded
-    ran = []
-    run_task = grading.run_task
-    monkeypatch.setattr(grading, "run_task", lambda *given: ran.append(given) or run_task(*given))
-    again = {one.student: one for one in grading.grade(folder, out, seconds=SECONDS, memory_mib=400, workers=1)}
-    assert not ran
-    assert again == before
     right = next(path for path in (out / "cache").glob("*.json") if '"passed"' in path.read_text(encoding="utf-8"))
-    right.unlink()
-    again = {one.student: one for one in grading.grade(folder, out, seconds=SECONDS, memory_mib=400, workers=1)}
-    assert len(ran) == 1
-    assert again == before
+    kept, ran = json.loads(right.read_text(encoding="utf-8")), []
+    monkeypatch.setattr(grading, "run_task", lambda *given: ran.append(given) or grading.Finding(**kept))
+    for lost in (0, 1):
+        again = grading.grade(folder, out, seconds=SECONDS, memory_mib=400, workers=1)
+        assert {one.student: one for one in again} == before
+        assert len(ran) == lost
+        right.unlink()
 
 
 def task_for(**answers: str) -> dict:
@@ -355,8 +354,14 @@ def task_for(**answers: str) -> dict:
     return {**task, "private": []}
 
 
-def test_no_solution_is_in_the_graded_process(graded):
-    """What it can import, and what it was sent, hold neither the exercise's solution nor its mistakes."""
+@pytest.fixture(scope="module")
+def nursery():
+    with Nursery() as nursery:
+        yield nursery
+
+
+def test_no_solution_is_in_the_graded_process(nursery):
+    """What it has loaded, and what it was sent, hold neither the exercise's solution nor its mistakes."""
     task = task_for(attention=body("attention", "return query"))
     text = json.dumps({name: part for name, part in task.items() if name != "pieces"})
     assert "softmax" not in text
@@ -366,8 +371,7 @@ def test_no_solution_is_in_the_graded_process(graded):
         "found = sorted(name for name in vars(sys)['mod' + 'ules'] if 'lesson_' in name or 'exercises' in name)",
         "raise ValueError(str(found))",
     )
-    with Nursery() as nursery:
-        found = grading.run_task(task_for(attention=loaded), nursery, SECONDS)
+    found = grading.run_task(task_for(attention=loaded), nursery, SECONDS)
     assert ["said", "ValueError: []"] in found.details
 
 
@@ -376,8 +380,6 @@ def test_it_works_without_forks():
     source = "".join(cell_of(plain(), "attention")["source"])
     with Nursery("spawn") as nursery:
         assert grading.run_task(task_for(attention=source), nursery).status == "passed"
-        slow = grading.run_task(task_for(attention=body("attention", "return key")), nursery)
-    assert slow.status == "wrong"
 
 
 def test_lambdas_partials_and_decorators_are_answers():
@@ -409,7 +411,8 @@ def test_magics_are_taken_out(source, kept):
 
 def test_only_what_is_needed_comes_along():
     """The pieces of a function are those whose names it looks up, and what these look up, in order."""
-    source = "import math\nimport os\nA = 1\nB = A + 1\n\ndef f(x, os=1):\n    C = 2\n    return math.pi * B * C + x\n\nC = 3\n"
+    source = "import math\nimport os\nA = 1\nB = A + 1\n\n"
+    source += "def f(x, os=1):\n    C = 2\n    return math.pi * B * C + x\n\nC = 3\n"
     pieces = pieces_of(source, "cell")
     assert [piece.binds[0] for piece in closure({"f"}, pieces)] == ["math", "A", "B", "f"]
 

@@ -1,6 +1,6 @@
 """A student's function that runs in another process, as the check engine sees it: one call goes out, values come back.
 
-The verdict is made here, by the same `run_check` as in a notebook, in a process that never executes a line of a student.
+The verdict is made here, by the same `run_check` as in a notebook, in a process that never executes a student's code.
 The other process (`graded_process`) gets arguments and returns values; it holds no solution, no expected result and no
 checker, so patching what it finds in its memory only changes the values that it returns.
 
@@ -182,7 +182,7 @@ class Elsewhere:
         self._send({**task, "scratch": self.scratch, "memory": memory, "life": life})
         self._process: psutil.Process | None = None
         try:
-            self.loaded = self._receive(seconds + 20)[0]
+            self.loaded = self._receive(seconds + 10)[0]
         except (Ended, _Interrupted):
             self.loaded = {}
 
@@ -327,7 +327,9 @@ class Elsewhere:
         if not isinstance(found, list) or len(found) != len(shapes):
             raise RuntimeError("gradients do not fit")
         for slope, (shape, dtype) in zip(found, shapes, strict=True):
-            if slope is not None and (not isinstance(slope, torch.Tensor) or (slope.shape, slope.dtype) != (shape, dtype)):
+            if slope is not None and (
+                not isinstance(slope, torch.Tensor) or (slope.shape, slope.dtype) != (shape, dtype)
+            ):
                 raise RuntimeError("a gradient has the wrong shape")
         return found
 

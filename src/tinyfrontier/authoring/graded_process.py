@@ -1,8 +1,8 @@
 """The process in which a student's function runs: it answers the grader's calls and can do little else.
 
 It is started before anything of a student is known (`python -m tinyfrontier.authoring.graded_process`), has PyTorch in
-memory but no exercise's solution, cases or expected results, and is forked once an exercise. The fork reads the course's
-definitions and the student's code, gives up what the operating system lets it give up (`lock`), and then computes
+memory but no exercise's solution, cases or expected results, and is forked once an exercise. The fork reads the
+course's definitions and the student's code, gives up what the operating system lets it give up (`lock`), and then computes
 outputs for the arguments that it is sent. What is right is decided elsewhere, in `graded_calls`.
 """
 
@@ -111,7 +111,7 @@ def readable_places(root: Path) -> list[str]:
     found = [Path(place) for place in ("/usr", "/lib", "/lib64", "/etc", "/opt", "/sys/devices/system/cpu")]
     found += [Path(place) for place in ("/dev/null", "/dev/zero", "/dev/urandom", "/proc/cpuinfo", "/proc/meminfo")]
     found += [Path(sys.prefix), Path(sys.base_prefix), *(Path(place) for place in sys.path if place)]
-    found += [path for path in package.iterdir()] + [path for path in (root / "lessons").iterdir() if path.is_dir()]
+    found += [*package.iterdir()] + [path for path in (root / "lessons").iterdir() if path.is_dir()]
     chosen = []
     for path in found:
         real = os.path.realpath(path)
@@ -209,7 +209,9 @@ def _guard(private: tuple[str, ...], scratch: str, tell):
             if not inside and any(place == one or place.startswith(one + os.sep) for one in private):
                 checks = place.startswith(private[:2])
                 name = "tinyfrontier/" + place.split("/tinyfrontier/")[-1].split("/")[0] if checks else Path(place).name
-                caught(f"opens `{name}`, " + ("where the checks are" if checks else "a file of the course or of a class"))
+                caught(
+                    f"opens `{name}`, " + ("where the checks are" if checks else "a file of the course or of a class")
+                )
             if place.startswith("/proc/") and place.endswith(("/mem", "/maps", "/environ", "/cmdline")):
                 caught("opens the memory of a process")
             changes = event in _WRITES or (event == "open" and bool((arguments[2] or 0) & writing))
@@ -238,6 +240,7 @@ def lock(task: dict, tell) -> None:
     os.chdir(scratch)
     os.environ.clear()
     os.environ.update(HOME=scratch, TMPDIR=scratch, OMP_NUM_THREADS="1", PATH="")
+    private = (*private_places(ROOT), *(os.path.realpath(place) for place in task["private"]))
     _limits(task["memory"], task["life"])
     landlock(readable_places(ROOT), scratch)
     linecache.cache[__file__] = (0, None, [], __file__)
@@ -248,7 +251,6 @@ def lock(task: dict, tell) -> None:
     for package in ("exercises", "authoring"):
         vars(sys.modules["tinyfrontier"]).pop(package, None)
     builtins.input = _no_keyboard
-    private = (*private_places(ROOT), *(os.path.realpath(place) for place in task["private"]))
     sys.addaudithook(_guard(tuple(private), scratch, tell))
 
 
@@ -422,7 +424,7 @@ def _warm_up() -> None:
     """Load what the first call, the first gradient and the first error would load: every fork would do it anew."""
     calls = _Calls(lambda x, layer: layer(x).softmax(-1), "warm")
     given = ((torch.ones(2, 2, requires_grad=True), torch.nn.Linear(2, 2)), {})
-    reply, _ = calls.call({"call": wire.cloudpickle.dumps(given), "seed": 0})
+    calls.call({"call": wire.cloudpickle.dumps(given), "seed": 0})
     calls.slopes({"slopes": wire.cloudpickle.dumps([torch.ones(2, 2)])})
     with contextlib.suppress(RuntimeError):
         torch.ones(2, 3) @ torch.ones(2, 3)

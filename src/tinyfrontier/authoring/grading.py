@@ -163,12 +163,10 @@ _FORBIDDEN = {
     "f_globals": "looks at the code that calls it",
     "tb_frame": "looks at the code that calls it",
     "__subclasses__": "searches the classes of the process",
-    "run_check": "reaches for the checker",
-    "exercises_of": "reaches for the checker",
     "addaudithook": "touches the guard",
 }
 _OWNERS = {"modules": {"sys"}}
-_PRIVATE = re.compile(r"tinyfrontier[./](exercises|authoring)|\blesson_\d\d\b|\b(solutions|lessons)/\d\d_|\b(solutions|lessons)/?$")
+_PRIVATE = re.compile(r"tinyfrontier[./](exercises|authoring)|\blesson_\d\d\b|\b(solutions|lessons)/\d\d_")
 
 
 def tampering_in(tree: ast.AST) -> str:
@@ -192,8 +190,6 @@ def tampering_in(tree: ast.AST) -> str:
                 return _FORBIDDEN[node.attr]
             if re.match(r"tinyfrontier\.(exercises|authoring)\b", ast.unparse(node)):
                 return f"reaches for `{ast.unparse(node)[:60]}`, where the checks are"
-        if isinstance(node, ast.Name) and node.id in ("run_check", "exercises_of"):
-            return _FORBIDDEN[node.id]
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts:
             if _PRIVATE.search(node.value):
                 return f"names `{node.value[:60]}`, where answers are"
@@ -284,7 +280,9 @@ def plan(read: _Read, lesson: int, name: str) -> tuple[Finding | None, dict | No
                 return Finding(name, "syntax", line), None, notes
     if not answers:
         others = set(exercise_names(lesson))
-        added = [piece for piece in read.pieces if isinstance(piece.tree, ast.FunctionDef) and piece.same not in _own(lesson)]
+        added = [
+            piece for piece in read.pieces if isinstance(piece.tree, ast.FunctionDef) and piece.same not in _own(lesson)
+        ]
         added = [piece for piece in added if not others & set(piece.binds)]
         near = [piece for piece in added if ids[piece.cell - 1] == own]
         near = near or [p for p in added if difflib.get_close_matches(p.binds[0], [name], cutoff=0.75)]
@@ -493,7 +491,9 @@ def _run_all(tasks: dict[str, dict], cache: Path, seconds: float, memory_mib: in
                 except BaseException as error:
                     pool.shutdown(wait=False, cancel_futures=True)
                     if isinstance(error, BrokenProcessPool):
-                        raise RuntimeError("a grading process was ended from outside; run the command again to go on") from None
+                        raise RuntimeError(
+                            "a grading process was ended from outside; run the command again to go on"
+                        ) from None
                     raise
 
 
@@ -507,8 +507,9 @@ def _lesson_of(notebook: Notebook, place: str, asked: int | None) -> int | None:
 def _remarks(read: _Read, lesson: int) -> list[str]:
     """What other cells do to the checker; they are not run."""
     found = []
+    answers = {piece.cell for piece in read.pieces if set(exercise_names(lesson)) & set(piece.binds)}
     for number, (kind, source, _) in enumerate(read.notebook.cells, start=1):
-        if kind != "code" or any(source.strip() == cell.source.strip() for cell in _cells(lesson)):
+        if kind != "code" or number in answers or any(source.strip() == cell.source.strip() for cell in _cells(lesson)):
             continue
         try:
             said = tampering_in(ast.parse(source))
@@ -584,7 +585,11 @@ def grade(
 
     if lesson is not None and (isinstance(lesson, bool) or not isinstance(lesson, int)):
         raise TypeError(f"lesson must be an int, got {type(lesson).__name__}")
-    for name, value in (("seconds", seconds), ("memory_mib", memory_mib), ("workers", 1 if workers is None else workers)):
+    for name, value in (
+        ("seconds", seconds),
+        ("memory_mib", memory_mib),
+        ("workers", 1 if workers is None else workers),
+    ):
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
             raise ValueError(f"{name} must be a positive number, got {value!r}")
     if lesson is not None:
@@ -600,7 +605,9 @@ def grade(
     for student in students.values():
         for number in lessons:
             versions = student.versions.get(number, [])
-            planned[student.name, number] = [_planned(*one, number, tasks, private, seconds, memory_mib) for one in versions]
+            planned[student.name, number] = [
+                _planned(*one, number, tasks, private, seconds, memory_mib) for one in versions
+            ]
     workers = workers or max(1, min(os.cpu_count() or 1, len(tasks)))
     _run_all(tasks, target / "cache", seconds, memory_mib, workers, method)
     graded = [
@@ -658,7 +665,9 @@ def _graded(student: _Student, lesson: int, versions: list, cache: Path) -> Grad
     if best is not None:
         if len(versions) > 1:
             others = ", ".join(f"`{one.place}`" for one, *_ in versions if one.place != best.place)
-            best.remarks.insert(0, f"{len(versions)} versions were handed in; the better one counts, `{best.place}`, not {others}.")
+            best.remarks.insert(
+                0, f"{len(versions)} versions were handed in; the better one counts, `{best.place}`, not {others}."
+            )
         if lesson in student.broken:
             place, notebook = student.broken[lesson]
             best.remarks.append(f"`{place.place}` was left out: {notebook.fault}.")
@@ -689,9 +698,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = Path(given.folder)
     out = Path(given.out) if given.out else folder.resolve().with_name(folder.resolve().stem + "_graded")
     try:
-        graded = grade(
-            folder, out, given.lesson, seconds=given.seconds, memory_mib=given.memory, workers=given.workers
-        )
+        graded = grade(folder, out, given.lesson, seconds=given.seconds, memory_mib=given.memory, workers=given.workers)
     except (ValueError, RuntimeError) as error:
         print(f"course.py grade: {error}", file=sys.stderr)
         return 1

@@ -134,7 +134,10 @@ def find_submissions(folder: str | Path) -> list[Submitted]:
         raise TypeError(f"folder must be a path, got {type(folder).__name__}")
     root = Path(folder)
     if root.is_file() and root.suffix.lower() == ".zip":
-        found = [(PurePosixPath(*place.parts[1:]), data) for place, data in _opened(PurePosixPath("x.zip"), root.read_bytes(), 0)]
+        found = [
+            (PurePosixPath(*place.parts[1:]), data)
+            for place, data in _opened(PurePosixPath("x.zip"), root.read_bytes(), 0)
+        ]
     elif root.is_dir():
         found = list(_files(root))
     else:
@@ -145,7 +148,10 @@ def find_submissions(folder: str | Path) -> list[Submitted]:
     while len({place.parts[wrapped] for place, _ in found if len(place.parts) > wrapped}) == 1 and all(
         len(place.parts) > wrapped + 2 for place, _ in found
     ):
-        if found[0][0].parts[wrapped].lower() == "submitted" or len({place.parts[wrapped + 1] for place, _ in found}) == 1:
+        if (
+            found[0][0].parts[wrapped].lower() == "submitted"
+            or len({place.parts[wrapped + 1] for place, _ in found}) == 1
+        ):
             break
         wrapped += 1
     return [
@@ -294,7 +300,9 @@ def is_stub(piece: Piece) -> bool:
     """Whether a function's body is the line that the course's stub has, or nothing."""
     if not isinstance(piece.tree, ast.FunctionDef):
         return False
-    body = [part for part in piece.tree.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
+    body = [
+        part for part in piece.tree.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+    ]
     return not body or (
         len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
     )

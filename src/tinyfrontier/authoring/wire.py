@@ -154,7 +154,9 @@ def _tensor(value: torch.Tensor, blobs: list[bytes], outputs: list[torch.Tensor]
     return {"tensor": [name, list(plain.shape), carries]}
 
 
-def decode(message: Any, blobs: list[bytes], carry: Callable[[torch.Tensor], torch.Tensor] = lambda found: found) -> Any:
+def decode(
+    message: Any, blobs: list[bytes], carry: Callable[[torch.Tensor], torch.Tensor] = lambda found: found
+) -> Any:
     """What `encode` wrote; in place of a tensor that carried a gradient stands what `carry` makes of it.
 
     Raises:
@@ -193,3 +195,16 @@ def _decode(message: Any, blobs: Iterator[bytes], carry: Callable) -> Any:
     if kind == "other":
         return type(str(body)[:60], (), {})()
     raise KeyError(kind)
+
+
+__all__ = [
+    "LARGEST",
+    "cloudpickle",
+    "decode",
+    "encode",
+    "leaves_with_gradient",
+    "read_plain",
+    "read_reply",
+    "write_plain",
+    "write_reply",
+]
