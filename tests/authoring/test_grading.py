@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tinyfrontier.authoring import grading
+from tinyfrontier.authoring.answers import Read, plan
 from tinyfrontier.authoring.graded_calls import Nursery
+from tinyfrontier.authoring.graded_check import run_task
 from tinyfrontier.authoring.lessons import ROOT, lesson_path, read_lesson
 from tinyfrontier.authoring.notebooks import STUB, to_notebook, to_text
 from tinyfrontier.authoring.submissions import closure, find_submissions, pieces_of, plain_python, read_notebook
@@ -349,8 +351,8 @@ def test_a_second_run_uses_what_is_there(graded, monkeypatch):
 
 
 def task_for(**answers: str) -> dict:
-    read = grading._Read.of(read_notebook(json.dumps(answering(**answers)).encode()))
-    _, task, _ = grading.plan(read, 1, next(iter(answers)))
+    read = Read.of(read_notebook(json.dumps(answering(**answers)).encode()))
+    _, task, _ = plan(read, 1, next(iter(answers)))
     return {**task, "private": []}
 
 
@@ -371,7 +373,7 @@ def test_no_solution_is_in_the_graded_process(nursery):
         "found = sorted(name for name in vars(sys)['mod' + 'ules'] if 'lesson_' in name or 'exercises' in name)",
         "raise ValueError(str(found))",
     )
-    found = grading.run_task(task_for(attention=loaded), nursery, SECONDS)
+    found = run_task(task_for(attention=loaded), nursery, SECONDS)
     assert ["said", "ValueError: []"] in found.details
 
 
@@ -379,7 +381,7 @@ def test_it_works_without_forks():
     """Where processes cannot be forked, each is started anew and finds the same."""
     source = "".join(cell_of(plain(), "attention")["source"])
     with Nursery("spawn") as nursery:
-        assert grading.run_task(task_for(attention=source), nursery).status == "passed"
+        assert run_task(task_for(attention=source), nursery).status == "passed"
 
 
 def test_lambdas_partials_and_decorators_are_answers():
@@ -483,7 +485,7 @@ def test_an_empty_folder_is_one_sentence(tmp_path, capsys):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Landlock is Linux's")
 def test_below_python_the_kernel_refuses():
     """Where Landlock is there, code that goes round Python's guard still reads no file of the course."""
-    from tinyfrontier.authoring.graded_process import landlock
+    from tinyfrontier.authoring.lockdown import landlock
 
     process = os.fork()
     if process == 0:

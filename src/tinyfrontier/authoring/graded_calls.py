@@ -39,8 +39,6 @@ import torch
 from ..exercises.calls import _Interrupted
 from . import wire
 
-SECONDS = 10.0  # CPU time of one call
-MEMORY = 1536 * 2**20
 _KINDS = (*vars(builtins).values(), torch.linalg.LinAlgError, np.exceptions.AxisError)
 _ERRORS = {kind.__name__: kind for kind in _KINDS if isinstance(kind, type) and issubclass(kind, BaseException)}
 
@@ -169,7 +167,7 @@ class Elsewhere:
         trouble: kinds of the errors that calls ended with.
     """
 
-    def __init__(self, nursery: Nursery, task: dict, seconds: float = SECONDS, memory: int = MEMORY):
+    def __init__(self, nursery: Nursery, task: dict, seconds: float, memory: int):
         self.__name__, self.seconds, self.memory = task["asked"], seconds, memory
         self.fate, self.said, self.trouble = "", "", set[str]()
         self.changed: tuple[str, ...] = ()
@@ -398,6 +396,3 @@ def _change(mine: Any, theirs: Any) -> None:
     elif isinstance(mine, torch.nn.Module):
         for parameter in mine.parameters():
             parameter.data = parameter.data + 1
-
-
-__all__ = ["MEMORY", "SECONDS", "Elsewhere", "Ended", "Nursery"]
