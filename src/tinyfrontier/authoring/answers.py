@@ -150,6 +150,10 @@ def _is_check(piece: Piece) -> bool:
     )
 
 
+def _is_future(piece: Piece) -> bool:
+    return isinstance(piece.tree, ast.ImportFrom) and piece.tree.module == "__future__"
+
+
 @dataclass
 class Read:
     """A notebook, parsed: its pieces, the cells that are no Python, and those that were turned to text."""
@@ -169,8 +173,8 @@ class Read:
             try:
                 if kind == "code":
                     found = pieces_of(source, file, number)
-                    future |= any("from __future__ import annotations" in ast.unparse(piece.tree) for piece in found)
-                    pieces += [piece for piece in found if "from __future__" not in ast.unparse(piece.tree)]
+                    future |= any(_is_future(piece) and "annotations" in piece.binds for piece in found)
+                    pieces += [piece for piece in found if not _is_future(piece)]
                 elif "def " in source:
                     fenced = "\n".join("" if line.startswith("```") else line for line in source.split("\n"))
                     texts += pieces_of(fenced, file, number)

@@ -139,7 +139,7 @@ def _picture(graded: list[Graded], rows: list[tuple[int, str, int, Counter]], ta
             left += width
         said = [(what, count) for what, count in names.most_common() if what not in _UNGRADED][:2]
         words = "\n".join(f"{count} × {what}" for what, count in said)
-        axes.text(left, place, f"  {words}", va="center", size=9)
+        axes.annotate(words, (left, place), (8, 0), textcoords="offset points", va="center", size=9)
     axes.set_yticks(range(len(rows)), [f"{lesson:02d} {name}" for lesson, name, *_ in rows])
     axes.invert_yaxis()
     students = max(sum(count.values()) for count in counts.values())

@@ -14,7 +14,7 @@ import unicodedata
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 from .lessons import ROOT, find_lessons
@@ -212,7 +212,7 @@ class Piece:
     tree: ast.stmt = field(compare=False, repr=False)
     cell: int = 0
 
-    @property
+    @cached_property
     def same(self) -> str:
         """The statement without layout and comments, to compare with."""
         return ast.dump(self.tree)
@@ -275,6 +275,11 @@ def pieces_of(source: str, file: str, cell: int = 0) -> list[Piece]:
     Raises:
         SyntaxError: if the cell is no Python.
     """
+    return list(_pieces(source, file, cell))
+
+
+@lru_cache(maxsize=2048)  # a class shares most of its cells
+def _pieces(source: str, file: str, cell: int) -> tuple[Piece, ...]:
     source = plain_python(source)
     try:
         tree = ast.parse(source)
@@ -293,7 +298,7 @@ def pieces_of(source: str, file: str, cell: int = 0) -> list[Piece]:
         except (SyntaxError, ValueError, RecursionError) as error:
             raise SyntaxError(str(error)) from None
         found.append(Piece(file, "\n" * (first - 1) + own + "\n", binds, needs, node, cell))
-    return found
+    return tuple(found)
 
 
 def is_stub(piece: Piece) -> bool:
