@@ -8,7 +8,6 @@ the course, so that an interrupted run continues and equal answers get equal gra
 from __future__ import annotations
 
 import argparse
-import atexit
 import functools
 import hashlib
 import json
@@ -19,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from .answers import Finding, Read, exercise_names, plan, remarks_on
@@ -89,7 +89,7 @@ def _work(task: dict, seconds: float, memory_mib: int) -> Finding:
         from .graded_calls import Nursery
 
         _nursery = Nursery()
-        atexit.register(_nursery.close)
+        Finalize(None, _nursery.close, exitpriority=10)  # a pool's workers do not run atexit
     return run_task(task, _nursery, seconds, memory_mib)
 
 
