@@ -389,10 +389,10 @@ def test_lambdas_partials_and_decorators_are_answers():
     assigned = "import torch\n\ndef other(q, k, v):\n    return v\n\nattention = torch.no_grad()(other)\n"
     task = task_for(attention=assigned + "attention = check(attention)\n")
     assert [text.strip().split("\n")[0] for _, text in task["student"]] == [
-        "import torch",
         "def other(q, k, v):",
         "attention = torch.no_grad()(other)",
-    ] or "import torch" in task["course"][0][1]
+    ]
+    assert [text.strip() for _, text in task["course"]] == ["import torch"]
     assert not any("check(" in text for _, text in task["student"])
 
 
