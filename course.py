@@ -10,6 +10,8 @@
                                nothing, and what follows -- goes to pytest
     python3 course.py build    derives notebooks/ and solutions/ from lessons/; 06 builds one lesson,
                                --check only compares, --force builds what has not changed too
+    python3 course.py grade    grades students' notebooks in seconds each, exercises only: give the folder with
+                               what was handed in, in any layout; --lesson 06 picks a lesson, --out a place
     python3 course.py doctor   checks versions, cores, memory, a short training run, and that nothing
                                needs a network
     python3 course.py bench    prints the benchmarks' table
@@ -538,12 +540,30 @@ def passing_through(*command, extras=(), **variables):
     return start
 
 
+def grade(arguments):
+    """Grade what students handed in; paths are meant from where the command was given."""
+    environment = Environment()
+    environment.ensure()
+    arguments = [absolute(given, before) for before, given in zip(["", *arguments], arguments)]
+    command = [str(environment.python), "-m", "tinyfrontier.authoring.grading", *arguments]
+    return replace_by(command, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+
+
+def absolute(argument, before=""):
+    """Turn a path into a full one, because the command runs in the course's folder; options stay."""
+    if before in ("--lesson", "--seconds", "--memory", "--workers") or argument.startswith("-"):
+        option, is_out, place = argument.partition("--out=")
+        return f"--out={os.path.abspath(place)}" if is_out and not option else argument
+    return os.path.abspath(argument)
+
+
 QUIET_AND_ALONE = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 COMMANDS = {
     "lab": lab,
     "update": update,
     "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("test",), **QUIET_AND_ALONE),
     "build": passing_through("-m", "tinyfrontier.authoring.build"),
+    "grade": grade,
     "doctor": passing_through("-m", "tinyfrontier.authoring.doctor"),
     "bench": passing_through("benchmarks/run.py"),
 }

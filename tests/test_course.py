@@ -714,6 +714,15 @@ def test_the_tests_surroundings_are_set(course, started):
     assert started.variables == {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
+def test_grade_means_paths_from_where_it_was_called(course, started, monkeypatch, tmp_path):
+    """The grader runs in the course's folder, so a relative folder and `--out` become full paths; options stay."""
+    monkeypatch.chdir(tmp_path)
+    course.main(["grade", "class", "--lesson", "06", "--out=x", "--out", "y"])
+    here = str(tmp_path)
+    wanted = [os.path.join(here, "class"), "--lesson", "06", "--out=" + os.path.join(here, "x")]
+    assert started[-1][-6:] == [*wanted, "--out", os.path.join(here, "y")]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_without_a_command_the_table_is_shown(course, arguments, capsys):
     """Called alone, or for help, the launcher lists its commands and installs nothing."""
@@ -725,7 +734,7 @@ def test_without_a_command_the_table_is_shown(course, arguments, capsys):
 def test_an_unknown_command_is_named(course, capsys):
     """A typing error gets the list of the commands that exist."""
     assert course.main(["lap"]) == 1
-    assert "no command lap; there are: lab, update, test, build, doctor, bench" in capsys.readouterr().err
+    assert "no command lap; there are: lab, update, test, build, grade, doctor, bench" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot replace a process")

@@ -226,7 +226,8 @@ def call(function: Callable, case: Case, limit: float | None, *, quiet: bool = F
             outcome.error = error
         finally:
             if not outcome.too_slow:
-                outcome.changed, outcome.drew = state.changes(), state.drew()
+                elsewhere = getattr(function, "changed", ())  # what a function changed that runs in another process
+                outcome.changed, outcome.drew = (*state.changes(), *elsewhere), state.drew()
             state.restore()
 
     watched = [place for groups in _SEEDERS.values() for places in groups for place in places]

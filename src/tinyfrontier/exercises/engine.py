@@ -92,6 +92,8 @@ class Result:
 
 def _wrong_place(error: BaseException, name: str) -> str:
     """The line of the student's own code on which an error arose, as "line 3: `code`"; "" if it cannot be told."""
+    if hasattr(error, "place"):  # it arose in another process, which tells
+        return error.place
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in (__file__, calls.__file__)
     ]
