@@ -1,6 +1,6 @@
 """Asks lesson 20's oracle for every crystal and stores the answers; `python -m tinyfrontier.beside.lesson_20.oracle`.
 
-It takes about ten minutes on one core, and the lesson then reads `oracle.npz` with `crystals.load_energies`.
+It takes about ten minutes on one core, and the lesson then reads `oracle.csv` with `crystals.load_energies`.
 """
 
 from tinyfrontier.beside.lesson_20.crystals import STORED, header, pool, relaxed_energy

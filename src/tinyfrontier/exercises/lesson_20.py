@@ -101,6 +101,15 @@ def _(fractions, energies, asked):
 
 
 @hull_energy.mistake(
+    "least squares",
+    "shares from least squares have the right composition, but nobody asked them for the lowest energy, and some may be "
+    "negative.",
+)
+def _(fractions, energies, asked):
+    return float(np.linalg.lstsq(fractions.T, asked, rcond=None)[0] @ energies)
+
+
+@hull_energy.mistake(
     "pairs alone",
     "right for two elements. With more, three or four crystals may have to mix: leave the number of parts open.",
 )
@@ -174,6 +183,20 @@ image_distances.slip("torch.arange(-reach, reach + 1", "torch.arange(0, reach + 
 image_distances.slip("norm(dim=-1)", "square().sum(dim=-1)", "squares").says(
     "these are squared distances. Take the root."
 )
+image_distances.slip("norm(dim=-1)", "abs().sum(dim=-1)", "along the axes").says(
+    "these are steps along x, y and z added up. A distance is the root of the sum of squares."
+)
+
+
+@image_distances.mistake(
+    "without itself", "the image (0, 0, 0) is missing. It counts as well: an atom's distance from itself is 0."
+)
+def _(positions, cell, reach):
+    steps = torch.arange(-reach, reach + 1, dtype=cell.dtype)
+    shifts = torch.cartesian_prod(steps, steps, steps)
+    shifts = shifts[shifts.abs().sum(dim=1) > 0] @ cell
+    apart = positions[None, :] - positions[:, None]
+    return (apart[:, :, None] + shifts).norm(dim=-1)
 
 
 @image_distances.mistake(
@@ -255,6 +278,9 @@ pass_messages.slip("return h + update", "return update", "no way around").says(
 )
 pass_messages.slip("update(torch.cat([h, total], dim=1))", "update(torch.cat([total, h], dim=1))", "total first").says(
     "the update takes first the atom's own features, then the total."
+)
+pass_messages.slip("torch.zeros_like(h).index_add", "h.index_add", "the sum begins with h").says(
+    "the sum of messages begins at 0, not at the atom's own features: who hears nothing has the sum 0."
 )
 
 
