@@ -205,3 +205,18 @@ def test_chance_agrees_with_draws(lesson):
         drawn = [lesson.found(draw.choice(allowed, calls, replace=False)) for _ in range(300)]
         assert lesson.chance(calls)[0] == pytest.approx(np.mean(drawn), abs=0.6)
     assert lesson.chance(len(allowed))[0] == pytest.approx(41)
+
+
+def test_the_networks_work_is_that_of_its_matrices(lesson):
+    """A step costs three passes of 64 crystals, a reading of the pool one, for each member: counted from the layers."""
+
+    def forward(graph):
+        layers = [m for m in lesson.CrystalNet().named_modules() if isinstance(m[1], torch.nn.Linear)]
+        rows = {"message": len(graph.hears), "update": len(graph.kind), "energy": len(graph.kind)}
+        return sum(rows[name.split(".")[0]] * layer.weight.numel() for name, layer in layers)
+
+    reading, step = lesson.network_work(0), lesson.network_work(1) - lesson.network_work(0)
+    assert reading == lesson.MEMBERS * forward(lesson.whole_pool())
+    batch = lesson.graph_of(range(0, len(lesson.POOL), 85))
+    assert int(batch.owner[-1]) == 63
+    assert step == lesson.MEMBERS * 3 * forward(batch)

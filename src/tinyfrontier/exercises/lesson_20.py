@@ -102,8 +102,7 @@ def _(fractions, energies, asked):
 
 @hull_energy.mistake(
     "least squares",
-    "shares from least squares have the right composition, but nobody asked them for the lowest energy, and some may be "
-    "negative.",
+    "shares from least squares fit the composition, but nobody asked for the lowest energy, and some may be negative.",
 )
 def _(fractions, energies, asked):
     return float(np.linalg.lstsq(fractions.T, asked, rcond=None)[0] @ energies)
