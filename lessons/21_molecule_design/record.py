@@ -89,11 +89,13 @@ def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_step
     twice = drawn(shipped, times=2)
     shaken_twice = [score(*shaken(s, rich, *picked["steering"], 2 * draws)) for s in seeds]
     edited_twice = [score(lesson.edited(2 * draws, s, texts(rich))) for s in seeds]
-    for run in twice + shaken_twice + edited_twice:
-        run["wanted"] *= 2  # a guided draw asks the network twice, so its rivals may try twice
+    alone = drawn(shipped, 1.0, times=2)
+    for run in twice + alone + shaken_twice + edited_twice:
+        run["wanted"] *= 2  # a guided draw asks the network twice, so these may try twice
     steering = {
         "twice the draws": twice,
         "guided": guidance[best],
+        "wish alone": alone,
         "perturbed wanted": shaken_twice,
         "edited wanted": edited_twice,
     }
@@ -120,8 +122,10 @@ def measure(lesson, *, seeds, sizes, property_steps, draws, networks, short_step
         "guidance": {name: _columns(runs) for name, runs in guidance.items()},
         "steering": {name: _columns(runs) for name, runs in steering.items()},
         "picked": {goal: list(pair) for goal, pair in picked.items()} | {"strength": best},
-        "seconds": {name: _short(sum(row) / len(row)) for name, row in seconds.items()},
-        "equal_time": equal_time,
+        "cpu_seconds": {
+            "a draw": {name: _short(sum(row) / len(row)) for name, row in seconds.items()},
+            "found in equal time": equal_time,
+        },
     }
 
 

@@ -12,6 +12,7 @@ import torch
 
 from tinyfrontier.exercises import CheckFailed, case, checker, exercise, exercises_of
 from tinyfrontier.exercises import engine as engine_module
+from tinyfrontier.exercises.calls import same_input
 from tinyfrontier.exercises.engine import run_check
 from tinyfrontier.exercises.progress import passed_exercises
 
@@ -152,6 +153,13 @@ def test_changing_an_input_is_reported():
     assert result.status == "changed its inputs"
     assert result.mistake == "changes its inputs"
     assert not result.passed
+
+
+def test_a_set_that_was_changed_is_seen():
+    """An emptied set or dictionary of sets is no longer the same input; an equal one is."""
+    assert same_input(({"a"}, {"b": {1}}), ({"a"}, {"b": {1}}))
+    assert not same_input({"a"}, set())
+    assert not same_input({"b": {1}}, {"b": {1, 2}})
 
 
 @pytest.mark.parametrize("caught", [Exception, OSError])

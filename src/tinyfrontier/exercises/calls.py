@@ -98,7 +98,7 @@ def same_input(before: Any, after: Any) -> bool:
         return before.keys() == after.keys() and all(same_input(before[key], after[key]) for key in before)
     if isinstance(before, (list, tuple)):
         return len(before) == len(after) and all(map(same_input, before, after))
-    if isinstance(before, (int, float, str, bytes, bool, type(None))):
+    if isinstance(before, (int, float, str, bytes, bool, type(None), set, frozenset)):
         return before == after or before != before
     return True
 

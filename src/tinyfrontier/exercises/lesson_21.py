@@ -226,6 +226,7 @@ def _():
     yield "nothing known", ["CC", "CN", "CC"], set()
     yield "all known", ["CC", "CN", None], {"CC", "CN", "CF"}
     yield "one molecule, four times", ["CF"] * 4 + [None], {"CC"}
+    yield "a part of a known one", ["CC", "CO", "c1ccccc1"], {"CCC", "C1CCCCC1", "CO"}
     yield "known ones repeated", ["CC", "CC", "CC", "CN", "CO", None, None], {"CC"}
 
 
