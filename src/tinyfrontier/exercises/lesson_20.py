@@ -51,6 +51,7 @@ def _():
     yield "the worked example", binary, np.array([0.0, 0, -0.2]), np.array([0.75, 0.25])
     yield "a crystal of this composition", binary, np.array([0.0, 0, -0.2]), np.array([0.5, 0.5])
     yield "above the line: it does not help", binary, np.array([0.0, 0, 0.2]), np.array([0.5, 0.5])
+    yield "a positive energy may help", binary, np.array([0.4, 0.6, 0.1]), np.array([0.5, 0.5])
     yield "a pure element", binary, np.array([0.1, -0.3, -0.2]), np.array([1.0, 0])
     yield "elements that are not zero", binary, np.array([0.4, -0.3, 0.3]), np.array([0.25, 0.75])
     twice = np.array([[1, 0], [0, 1], [0.5, 0.5], [0.5, 0.5]])
@@ -78,6 +79,15 @@ hull_energy.slip("bounds=(0, None)", "bounds=(0, 1 / 3)", "small shares only").s
 hull_energy.slip("float(mixture.fun)", "float(mixture.x.max())", "a share").says(
     "this is the largest share in the mixture. The energy of the mixture is asked for."
 )
+
+
+@hull_energy.mistake(
+    "positive energies left out",
+    "you left crystals of positive energy out. The elements may lie higher still, and then such a crystal helps.",
+)
+def _(fractions, energies, asked):
+    kept = np.unique(np.r_[np.arange(fractions.shape[1]), np.flatnonzero(energies < 0)])
+    return float(linprog(energies[kept], A_eq=fractions[kept].T, b_eq=asked, bounds=(0, None)).fun)
 
 
 @hull_energy.mistake("the elements alone", "you mixed the pure elements only. Every known crystal may take part.")
@@ -185,6 +195,17 @@ image_distances.slip("norm(dim=-1)", "square().sum(dim=-1)", "squares").says(
 image_distances.slip("norm(dim=-1)", "abs().sum(dim=-1)", "along the axes").says(
     "these are steps along x, y and z added up. A distance is the root of the sum of squares."
 )
+
+
+@image_distances.mistake(
+    "c slowest",
+    "the images come in another order: the step along the first vector is the slowest, the last the fastest.",
+)
+def _(positions, cell, reach):
+    steps = torch.arange(-reach, reach + 1, dtype=cell.dtype)
+    shifts = torch.cartesian_prod(steps, steps, steps).flip(1) @ cell
+    apart = positions[None, :] - positions[:, None]
+    return (apart[:, :, None] + shifts).norm(dim=-1)
 
 
 @image_distances.mistake(
