@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.xdist_group("grading")
 NAME = "01_self_attention.ipynb"
 EXERCISES = ["attention", "causal_weights", "split_heads", "sinusoidal_positions"]
 SECONDS = 2.0
+LEFT_BEHIND = Path(tempfile.gettempdir()) / "left_behind"
 UNIX = pytest.mark.skipif(os.name == "nt", reason="limits and signals of the operating system")
 
 
@@ -79,7 +81,7 @@ def talks() -> dict:
     return answering(
         attention=body("attention", "return input('what? ')"),
         causal_weights=body("causal_weights", "while True:", "    print('and on')"),
-        split_heads=body("split_heads", "open('/tmp/left_behind', 'w').write('x')", "return x"),
+        split_heads=body("split_heads", f"open({str(LEFT_BEHIND)!r}, 'w').write('x')", "return x"),
         sinusoidal_positions=body(
             "sinusoidal_positions", "import socket", "socket.create_connection(('192.0.2.1', 80), 1)"
         ),
@@ -324,7 +326,7 @@ def test_tampering_is_flagged_in_the_table(graded):
 
 def test_nothing_is_written_outside(graded):
     """A graded function leaves no file behind."""
-    assert not Path("/tmp/left_behind").exists()
+    assert not LEFT_BEHIND.exists()
 
 
 def test_the_overview_counts_misconceptions_by_name(graded):

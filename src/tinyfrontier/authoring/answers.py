@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field
 
 from . import STUDENT_CODE
+from .cells import named_id
 from .lessons import defines, lesson_path, read_lesson
 from .notebooks import solution_code, strip_solution
 from .submissions import Notebook, Piece, closure, is_stub, pieces_of
@@ -207,7 +208,7 @@ def _answers(name: str, read: Read) -> tuple[list[Piece], list[str]]:
 
 def _position_notes(name: str, answer: Piece, read: Read) -> list[str]:
     ids = [known for _, _, known in read.notebook.cells]
-    own, check = f"exercise-{name.replace('_', '-')}", f"check-{name.replace('_', '-')}"
+    own, check = named_id("exercise", name), named_id("check", name)
     notes = []
     if check not in ids:
         notes.append("the check's cell is missing; the answer was graded all the same.")
@@ -222,7 +223,7 @@ def plan(read: Read, lesson: int, name: str) -> tuple[Finding | None, dict | Non
     """What is to be run for an exercise, or a finding where nothing can be; and remarks."""
     answers, notes = _answers(name, read)
     asked, ids = name, [known for _, _, known in read.notebook.cells]
-    own = f"exercise-{name.replace('_', '-')}"
+    own = named_id("exercise", name)
     if not answers or all(is_stub(piece) for piece in answers):
         for number, source, error in read.broken:
             if re.search(rf"\bdef\s+{name}\b", source) or ids[number - 1] == own:
@@ -289,8 +290,8 @@ TAMPERED = "flagged as tampering: it {}. No points; please talk to your instruct
 
 def remarks_on(read: Read, lesson: int) -> list[str]:
     """What other cells do to the checker; they are not run."""
-    found = []
-    answers = {piece.cell for piece in read.pieces if set(exercise_names(lesson)) & set(piece.binds)}
+    found, names = [], set(exercise_names(lesson))
+    answers = {piece.cell for piece in read.pieces if names & set(piece.binds)}
     for number, (kind, source, _) in enumerate(read.notebook.cells, start=1):
         if kind != "code" or number in answers or any(source.strip() == cell.source.strip() for cell in _cells(lesson)):
             continue

@@ -10,6 +10,11 @@ START_LINK = "[start page](00_start_here.ipynb)"  # ends the line of facts that 
 _TEXT_ID = re.compile(r"[0-9a-f]{12}")
 
 
+def named_id(role: str, name: str) -> str:
+    """The id of the cell that is an exercise or its check: its role, "exercise" or "check", and the exercise's name."""
+    return f"{role}-{name.replace('_', '-')}"[:60]
+
+
 def text_id(kind: str, source: str) -> str:
     """The id of a cell without a name: twelve hexadecimal digits that follow from its type and its text."""
     return hashlib.sha256(f"{kind}\n{source}".encode(errors="surrogatepass")).hexdigest()[:12]

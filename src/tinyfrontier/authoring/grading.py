@@ -130,10 +130,6 @@ def _run_all(tasks: dict[str, dict], cache: Path, seconds: float, memory_mib: in
 # ------------------------------------------------------------------------------------------------------ the class
 
 
-def _lesson_of(notebook: Notebook, place: str, asked: int | None) -> int | None:
-    return notebook.lesson if notebook.lesson is not None else lesson_in_name(place) or asked
-
-
 class _Student:
     """All that one student handed in, by the lesson that it holds and the lesson that it is named after."""
 
@@ -148,15 +144,16 @@ def _sorted_out(found: Iterable[Submitted], asked: int | None) -> tuple[dict[str
     known = {int(path.stem[:2]) for path in find_lessons()}
     students: dict[str, _Student] = {}
     lessons: set[int] = set()
-    read = [(one, read_notebook(one.data)) for one in found]
-    for one, notebook in read:
-        named, holds = lesson_in_name(one.place), _lesson_of(notebook, one.place, asked)
+    read = []
+    for one in found:
+        notebook, named = read_notebook(one.data), lesson_in_name(one.place)
+        holds = notebook.lesson if notebook.lesson is not None else named or asked
+        read.append((one, notebook, named, holds))
         if holds in known and named in (None, holds):
             lessons.add(holds)
     lessons = {asked} if asked is not None else lessons
-    for one, notebook in read:
+    for one, notebook, named, holds in read:
         student = students.setdefault(one.student, _Student(one.student))
-        named, holds = lesson_in_name(one.place), _lesson_of(notebook, one.place, asked)
         wanted = named if named in lessons else min(lessons, default=None) if len(lessons) == 1 else None
         if notebook.fault:
             if wanted is not None:
@@ -247,6 +244,7 @@ def _planned(one: Submitted, notebook: Notebook, lesson: int, tasks: dict, priva
     return one, entries, remarks_on(read, lesson)
 
 
+@functools.cache
 def _worth(lesson: int) -> dict[str, int]:
     """Points by exercise, as nbgrader's metadata in the student's notebook gives them."""
     path = ROOT / "notebooks" / f"{lesson_path(lesson).stem}.ipynb"

@@ -47,6 +47,11 @@ class Report:
         self.lines.append(f"{name.removesuffix('.ipynb')}: {text}")
 
 
+def date_of(now: datetime | None = None) -> str:
+    """The date by which backups are named; None is the present."""
+    return (now or datetime.now()).strftime("%Y-%m-%d_%H-%M-%S")
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file at once or not at all; a link is followed, and the file keeps its permissions.
 
@@ -161,7 +166,7 @@ class MyWork:
         self.root = Path(root)
         self.folder = self.root / FOLDER
         self.bases, self.backups = self.folder / ".base", self.folder / ".backup"
-        self.date = (now or datetime.now()).strftime("%Y-%m-%d_%H-%M-%S")
+        self.date = date_of(now)
         self.report = Report()
         self._open: set[str] | bool | None = False
 

@@ -9,7 +9,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from .cells import START_LINK, STUB, text_id
+from .cells import START_LINK, STUB, named_id, text_id
 from .lessons import BEGIN, END, Cell, Lesson
 
 MEASURED = ("built_from", "cell_seconds")  # what the build notes in a solution; freshness does not compare it
@@ -49,7 +49,7 @@ def _ids(lesson: Lesson) -> list[str]:
     for cell in lesson.cells:
         if cell.name and ("exercise" in cell.tags or "check" in cell.tags):
             kind = "exercise" if "exercise" in cell.tags else "check"
-            plain = f"{kind}-{cell.name.replace('_', '-')}"[:60]
+            plain = named_id(kind, cell.name)
         else:
             plain = text_id(cell.kind, cell.source)
         seen[plain] = seen.get(plain, 0) + 1

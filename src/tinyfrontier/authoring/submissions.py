@@ -97,7 +97,6 @@ def _named(stem: str) -> str:
             start = found.start() + (stem[found.start()] in " _-")
             before, after = stem[:start], stem[start + len(lesson) :]
             return _clean(before) or _clean(_VERSION.sub("", after))
-    found = re.match(r"(\d\d)[ _-]+(.*)$", stem)
     return ""
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from .my_work import FOLDER, ROOT, bring_up_to_date, replace
+from .my_work import FOLDER, ROOT, bring_up_to_date, date_of, replace
 
 DERIVED = ("notebooks/", "solutions/")  # what the course can make again; a student's changes there are set aside
 CODE = ("benchmarks", "src", "tests")  # here no old file may stay
@@ -47,10 +47,6 @@ _REASONS = {
 
 class UpdateError(RuntimeError):
     """The new edition could not be fetched; the message says why, and what to do. Nothing was changed."""
-
-
-def _date(now: datetime | None) -> str:
-    return (now or datetime.now()).strftime("%Y-%m-%d_%H-%M-%S")
 
 
 # ------------------------------------------------------------------------------------------------------ git
@@ -103,7 +99,7 @@ def pull(root: Path, now: datetime | None = None) -> list[str]:
                 "them if git does not know them), then start again"
             )
         for name in blocked:
-            lines.append(_set_aside(root, name, _date(now)))
+            lines.append(_set_aside(root, name, date_of(now)))
     after = _git(root, "rev-parse", "HEAD").stdout.strip()
     count = _git(root, "rev-list", "--count", f"{before}..{after}").stdout.strip()
     if before == after:
@@ -225,7 +221,7 @@ def _install(root: Path, files: dict, now: datetime | None) -> list[str]:
         return ["The course is this edition already."]
     lines = []
     if replaced or gone:
-        lines.append(f"The course's old files are in {_keep(root, [*replaced, *gone], _date(now))}")
+        lines.append(f"The course's old files are in {_keep(root, [*replaced, *gone], date_of(now))}")
     for name in sorted(changed, key=lambda name: (name.name == "course.py", name)):
         replace(root / name, changed[name])
         if fresh[name][1]:
