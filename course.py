@@ -12,6 +12,8 @@
                                --check only compares, --force builds what has not changed too
     python3 course.py grade    grades students' notebooks in seconds each, exercises only: give the folder with
                                what was handed in, in any layout; --lesson 06 picks a lesson, --out a place
+    python3 course.py site     writes the executed course into the folder site/ as pages that any browser shows
+                               without a network; --out another place, --with-solutions for instructors
     python3 course.py doctor   checks versions, cores, memory, a short training run, and that nothing
                                needs a network
     python3 course.py bench    prints the benchmarks' table
@@ -180,7 +182,7 @@ class Environment:
         elif stamp.get("python") != found["python"] or stamp["fingerprint"] != self.fingerprint():
             sentence = "The list of packages has changed since the last start: installing the difference."
         elif not set(extras) <= set(stamp.get("extras", ())):
-            sentence = "This command needs the test tools: installing them, once."
+            sentence = "This command needs more packages: installing them, once."
         elif found["missing"]:
             sentence = "Missing from .venv: {}. Installing what is missing.".format(", ".join(found["missing"]))
         else:
@@ -544,9 +546,22 @@ def grade(arguments):
     """Grade what students handed in; paths are meant from where the command was given."""
     environment = Environment()
     environment.ensure()
-    arguments = [absolute(given, before) for before, given in zip(["", *arguments], arguments)]
+    arguments = [absolute(given, before) for before, given in pairs(arguments)]
     command = [str(environment.python), "-m", "tinyfrontier.authoring.grading", *arguments]
     return replace_by(command, OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1")
+
+
+def site(arguments):
+    """Write the course as a static site; paths are meant from where the command was given."""
+    environment = Environment()
+    environment.ensure(("site",))
+    places = [absolute(given) if before == "--out" or "=" in given else given for before, given in pairs(arguments)]
+    return replace_by([str(environment.python), "-m", "tinyfrontier.authoring.site", *places])
+
+
+def pairs(arguments):
+    """Each argument with the one before it."""
+    return zip(["", *arguments], arguments)
 
 
 def absolute(argument, before=""):
@@ -561,9 +576,10 @@ QUIET_AND_ALONE = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE"
 COMMANDS = {
     "lab": lab,
     "update": update,
-    "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("test",), **QUIET_AND_ALONE),
+    "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("site", "test"), **QUIET_AND_ALONE),
     "build": passing_through("-m", "tinyfrontier.authoring.build"),
     "grade": grade,
+    "site": site,
     "doctor": passing_through("-m", "tinyfrontier.authoring.doctor"),
     "bench": passing_through("benchmarks/run.py"),
 }

@@ -695,7 +695,7 @@ def test_the_users_own_jupyter_options_win(course, folder):
 @pytest.mark.parametrize(
     ("command", "extras", "start"),
     [
-        ("test", ["test"], ["-m", "tinyfrontier.authoring.proof"]),
+        ("test", ["site", "test"], ["-m", "tinyfrontier.authoring.proof"]),
         ("build", [], ["-m", "tinyfrontier.authoring.build"]),
         ("doctor", [], ["-m", "tinyfrontier.authoring.doctor"]),
         ("bench", [], ["benchmarks/run.py"]),
@@ -723,6 +723,20 @@ def test_grade_means_paths_from_where_it_was_called(course, started, monkeypatch
     assert started[-1][-6:] == [*wanted, "--out", os.path.join(here, "y")]
 
 
+def test_site_means_its_folder_from_where_it_was_called(course, started, monkeypatch, tmp_path):
+    """The site is written where `--out` says, seen from the caller's folder, by the tools that it needs."""
+    monkeypatch.chdir(tmp_path)
+    course.main(["site", "--with-solutions", "--out", "here"])
+    assert started[0] == ["site"]
+    assert started[-1][1:] == [
+        "-m",
+        "tinyfrontier.authoring.site",
+        "--with-solutions",
+        "--out",
+        os.path.join(str(tmp_path), "here"),
+    ]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_without_a_command_the_table_is_shown(course, arguments, capsys):
     """Called alone, or for help, the launcher lists its commands and installs nothing."""
@@ -734,7 +748,7 @@ def test_without_a_command_the_table_is_shown(course, arguments, capsys):
 def test_an_unknown_command_is_named(course, capsys):
     """A typing error gets the list of the commands that exist."""
     assert course.main(["lap"]) == 1
-    assert "no command lap; there are: lab, update, test, build, grade, doctor, bench" in capsys.readouterr().err
+    assert "no command lap; there are: lab, update, test, build, grade, site, doctor, bench" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot replace a process")
