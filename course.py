@@ -14,6 +14,8 @@
                                what was handed in, in any layout; --lesson 06 picks a lesson, --out a place
     python3 course.py site     writes the executed course into the folder site/ as pages that any browser shows
                                without a network; --out another place, --with-solutions for instructors
+    python3 course.py kit      writes a folder, for a USB stick say, from which the course starts without a
+                               network: give the folder; --platform this windows mac, --python 3.11 3.12
     python3 course.py doctor   checks versions, cores, memory, a short training run, and that nothing
                                needs a network
     python3 course.py bench    prints the benchmarks' table
@@ -264,11 +266,8 @@ class Environment:
         found = self.probe()
         if found is None:
             raise Stop(f"The new .venv does not start: this Python ({sys.executable}) is damaged.")
-        constraints = (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        wanted = next((line.split(";")[0].strip() for line in constraints if line.startswith("torch==")), "torch")
-        if sys.platform.startswith("linux") and f"torch=={found['torch']}".split("+")[0] != wanted:
-            self.install_torch(wanted, found["pip"])
-        self.install_packages(extras, found["pip"])
+        if not (found["pip"] and self.install_from_wheels(extras, found["python"])):
+            self.install_by_network(extras, found)
         self.find_sources_by_ascii()
         found = self.probe(extras)
         if found is None or found["missing"]:
@@ -279,6 +278,28 @@ class Environment:
             )
         self.quiet_jupyterlab()
         self.write_stamp(extras=extras, python=found["python"], fingerprint=self.fingerprint())
+
+    def install_from_wheels(self, extras, python):
+        """Install from the folder wheels/, which a kit has; False where there is none, or where it does not do."""
+        if not (self.root / "wheels").is_dir():
+            return False
+        request = ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", "constraints.txt"]
+        options = ["--no-index", "-f", "wheels"]
+        code, _ = self.step("packages, from wheels/", [*self.pip_install(), *options, *request], quiet=True)
+        if code:
+            about = self.root / "wheels/about.json"
+            kit = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
+            serves = ", ".join(kit.get("pythons", ())) or "another Python"
+            on = ", ".join(kit.get("platforms", ())) or "another machine"
+            say("  wheels/ serves Python {} on {}, this is {}.{}; trying the network.".format(serves, on, *python[:2]))
+        return code == 0
+
+    def install_by_network(self, extras, found):
+        constraints = (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        wanted = next((line.split(";")[0].strip() for line in constraints if line.startswith("torch==")), "torch")
+        if sys.platform.startswith("linux") and f"torch=={found['torch']}".split("+")[0] != wanted:
+            self.install_torch(wanted, found["pip"])
+        self.install_packages(extras, found["pip"])
 
     def install_torch(self, wanted, has_pip):
         """Fetch PyTorch's CPU build alone, before the rest.
@@ -559,6 +580,18 @@ def site(arguments):
     return replace_by([str(environment.python), "-m", "tinyfrontier.authoring.site", *places])
 
 
+def kit(arguments):
+    """Write a folder from which the course starts without a network; its path is meant from the caller's folder."""
+    environment = Environment()
+    environment.ensure(("site",))
+    options = ("--platform", "--python")
+    places, values = [], False
+    for argument in arguments:  # an option's values go on until the next option
+        values = argument in options or (values and not argument.startswith("-"))
+        places.append(argument if values or argument.startswith("-") else os.path.abspath(argument))
+    return replace_by([str(environment.python), "-m", "tinyfrontier.authoring.kit", *places])
+
+
 def pairs(arguments):
     """Each argument with the one before it."""
     return zip(["", *arguments], arguments)
@@ -580,6 +613,7 @@ COMMANDS = {
     "build": passing_through("-m", "tinyfrontier.authoring.build"),
     "grade": grade,
     "site": site,
+    "kit": kit,
     "doctor": passing_through("-m", "tinyfrontier.authoring.doctor"),
     "bench": passing_through("benchmarks/run.py"),
 }

@@ -135,6 +135,27 @@ def test_the_first_start_installs_torch_alone_before_the_rest(machine):
     assert machine.environment.diagnosis() == ("ready", "")
 
 
+def test_a_kit_installs_from_its_own_wheels(machine):
+    """Where the folder wheels/ lies beside the launcher, all comes from it, PyTorch too, and no index is asked."""
+    (machine.folder / "wheels").mkdir()
+    machine.environment.ensure()
+    assert machine.labels == ["environment", "packages, from wheels/"]
+    words = machine.steps[1][1]
+    assert words[-7:] == ["--no-index", "-f", "wheels", "-e", ".", "-c", "constraints.txt"]
+    assert machine.environment.diagnosis() == ("ready", "")
+
+
+def test_a_kit_for_another_python_says_so_and_tries_the_network(machine, capsys):
+    """Wheels that do not fit are told with what they serve; then the ordinary way is gone."""
+    (machine.folder / "wheels").mkdir()
+    about = {"platforms": ["Windows"], "pythons": ["3.12"]}
+    (machine.folder / "wheels/about.json").write_text(json.dumps(about))
+    machine.failing["packages, from wheels/"] = "No matching distribution found"
+    machine.environment.ensure()
+    assert machine.labels[-1] == "packages, by pip"
+    assert "wheels/ serves Python 3.12 on Windows, this is 3.11; trying the network." in capsys.readouterr().out
+
+
 def test_a_second_start_installs_nothing(machine):
     """Once finished, the environment is used as it is."""
     machine.environment.ensure()
@@ -737,6 +758,15 @@ def test_site_means_its_folder_from_where_it_was_called(course, started, monkeyp
     ]
 
 
+def test_kit_means_its_folder_from_where_it_was_called(course, started, monkeypatch, tmp_path):
+    """The folder becomes a full path; the values of options stay as they are."""
+    monkeypatch.chdir(tmp_path)
+    course.main(["kit", "stick", "--platform", "this", "windows", "--without-site", "--python", "3.12"])
+    assert started[0] == ["site"]
+    options = ["--platform", "this", "windows", "--without-site", "--python", "3.12"]
+    assert started[-1][3:] == [os.path.join(str(tmp_path), "stick"), *options]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
 def test_without_a_command_the_table_is_shown(course, arguments, capsys):
     """Called alone, or for help, the launcher lists its commands and installs nothing."""
@@ -748,7 +778,10 @@ def test_without_a_command_the_table_is_shown(course, arguments, capsys):
 def test_an_unknown_command_is_named(course, capsys):
     """A typing error gets the list of the commands that exist."""
     assert course.main(["lap"]) == 1
-    assert "no command lap; there are: lab, update, test, build, grade, site, doctor, bench" in capsys.readouterr().err
+    assert (
+        "no command lap; there are: lab, update, test, build, grade, site, kit, doctor, bench"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot replace a process")
