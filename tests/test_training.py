@@ -126,6 +126,22 @@ def test_the_device_exists():
     assert torch.ones(1, device=device()).sum().item() == 1
 
 
+def test_the_device_can_be_told(monkeypatch):
+    """TINYFRONTIER_DEVICE decides, also against a GPU that is there."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device().type == "cuda"
+    monkeypatch.setenv("TINYFRONTIER_DEVICE", "cpu")
+    assert device() == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["warp", "cuda:99", "xpu"])
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name):
+    """A device that is misspelt or absent is named together with the variable."""
+    monkeypatch.setenv("TINYFRONTIER_DEVICE", name)
+    with pytest.raises(ValueError, match=f"TINYFRONTIER_DEVICE must name a device that is present, got '{name}'"):
+        device()
+
+
 @pytest.fixture
 def rehearsal(monkeypatch):
     """What the tests set for students' copies."""

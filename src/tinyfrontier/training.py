@@ -100,7 +100,20 @@ def seed_everything(seed: int) -> torch.Generator:
 
 
 def device() -> torch.device:
-    """The fastest device present: a CUDA GPU, Apple's MPS, or the CPU on which the course is tested."""
+    """The fastest device present: a CUDA GPU, Apple's MPS, or the CPU on which the course is tested.
+
+    The environment variable TINYFRONTIER_DEVICE, such as "cpu" or "cuda:1", decides where it is set.
+
+    Raises:
+        ValueError: if TINYFRONTIER_DEVICE names no device that is present.
+    """
+    told = os.environ.get("TINYFRONTIER_DEVICE", "")
+    if told:
+        try:
+            return torch.empty(0, device=told).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).split("\n")[0]
+            raise ValueError(f"TINYFRONTIER_DEVICE must name a device that is present, got {told!r}: {reason}") from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
