@@ -143,3 +143,28 @@ def test_the_contributing_table_names_real_files():
     launcher = (ROOT / "course.py").read_text(encoding="utf-8")
     assert commands == {"lab", "update", "test", "build", "grade", "site", "kit", "doctor", "bench"}
     assert all(f'"{command}":' in launcher for command in commands)
+
+
+def asks(source: str) -> tuple[bool, bool]:
+    """Whether code asks for the fastest device or Apple's by name, and whether it asks for float64."""
+    tree = ast.parse(source)
+    words = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    words |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return "device" in called or "mps" in texts | words, bool(words & {"float64", "double", "set_default_dtype"})
+
+
+def test_asking_is_recognised():
+    """The check below sees both halves in the forms in which a lesson would write them."""
+    assert asks("x = torch.zeros(3).to(device()).double()") == (True, True)
+    assert asks('y = torch.zeros(3, dtype=torch.float64, device="mps")') == (True, True)
+    assert asks("z = torch.zeros(3, device=x.device)") == (False, False)
+
+
+@pytest.mark.parametrize("path", find_lessons(), ids=lambda path: path.stem)
+def test_no_lesson_asks_apples_chip_for_float64(path):
+    """Apple's MPS has no float64: a lesson that moves to the fastest device does without it."""
+    code = "\n".join(cell.source for cell in read_lesson(path).cells if cell.kind == "code")
+    moves, double = asks(code)
+    assert not (moves and double)

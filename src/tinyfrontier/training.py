@@ -113,7 +113,9 @@ def device() -> torch.device:
             return torch.empty(0, device=told).device
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).split("\n")[0]
-            raise ValueError(f"TINYFRONTIER_DEVICE must name a device that is present, got {told!r}: {reason}") from None
+            raise ValueError(
+                f"TINYFRONTIER_DEVICE must name a device that is present, got {told!r}: {reason}"
+            ) from None
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
