@@ -14,7 +14,7 @@ import ipywidgets as widgets
 
 from .._course import ROOT
 from ..exercises.progress import forget_start, remember_start, start_answers
-from .boxes import Html, box, code, prose, strong
+from .boxes import Html, box, prose, strong
 from .panels import framed
 from .proposals import INTERESTS, Proposal, finished_lessons, propose, routes_link
 from .questions import BY_KEY, QUESTIONS, Question, measured, standing
@@ -23,7 +23,7 @@ TITLE = "Eight questions, one click each"
 DRAWN = "interest"  # its key in the progress file
 DRAWS = "What draws you here?"
 _WRAPPED = {"flex_flow": "row wrap"}  # options go below each other on a narrow page
-_LINES = "white-space:pre-wrap;overflow-wrap:anywhere"
+_LINES = "display:block;white-space:pre-wrap;overflow-wrap:anywhere;background:none;padding:2px 0"
 
 
 class WhereToBegin:
@@ -43,7 +43,7 @@ class WhereToBegin:
         self.buttons: dict[str, dict[str, widgets.Button]] = {}
         self._below = {question.key: _Page() for question in QUESTIONS}
         self._result = _Page()
-        self._again = widgets.Button(description="Ask me again", layout={"width": "auto"})
+        self._again = widgets.Button(description="Ask me again", layout={"width": "auto", "align_self": "flex-start"})
         self._again.on_click(lambda _: self.forget())
         rows: list[widgets.Widget] = []
         for number, question in enumerate(QUESTIONS, 1):
@@ -111,6 +111,10 @@ class WhereToBegin:
     # ------------------------------------------------------------------------------------------------ what they see
 
     @property
+    def _begun(self) -> bool:
+        return bool(self.answers) or self.interest is not None
+
+    @property
     def proposal(self) -> Proposal:
         """Where to begin, by the answers so far."""
         return propose(standing(self.answers), self.interest, self._lessons)
@@ -133,19 +137,19 @@ class WhereToBegin:
         if said is None:
             words = strong(f"Measured: {found.option}.")
         elif said == found.option:
-            words = strong(f"✔ As you said: {found.option}.", "good")
+            words = strong(f"✔ As you said: {found.option}.")
         else:
-            words = strong(f"✘ You said {said}. Measured: {found.option}.", "mixed")
+            words = strong(f"✘ You said {said}. Measured: {found.option}.")
         place = f"lesson {question.lesson:02d}, “{question.place}”"
         lesson = self._lessons.get(question.lesson)
         return Html(
             f"<div style='margin:2px 0 8px'>{words} {prose(question.note)}"
-            f"<div style='{_LINES}'>{code(f'{question.code}  # {found.result}')}</div>"
+            f"<code style='{_LINES}'>{html.escape(question.code)}\n# {html.escape(found.result)}</code>"
             f"Taught in {lesson.link(place) if lesson else prose(place)}.</div>"
         )
 
     def _conclusion(self) -> str:
-        if not self.answers and self.interest is None:
+        if not self._begun:
             lead: list[Any] = [
                 "A proposal comes with your first click, and it forbids nothing. The page works without it."
             ]
@@ -176,10 +180,11 @@ class WhereToBegin:
                 )
             )
         lines.append(Html(f"<b>{DRAWS}</b> {' · '.join(INTERESTS)}"))
-        return box(TITLE, lead=lines, note=Html(self._conclusion()), name="begin")
+        note: Any = "In the notebook each option is a button, and a proposal follows from the answers."
+        return box(TITLE, lead=lines, note=Html(self._conclusion()) if self._begun else note, name="begin")
 
     def __str__(self) -> str:
-        if not self.answers and self.interest is None:
+        if not self._begun:
             return f"{TITLE}: none answered yet."
         found = self.proposal
         begin = (
@@ -242,7 +247,9 @@ class _Page(widgets.Output):
 
 
 def _words(text: str) -> widgets.HTML:
-    return widgets.HTML(f"<div style='line-height:1.5;margin-top:8px'>{text}</div>")
+    return widgets.HTML(
+        f"<div style='font-size:var(--jp-content-font-size1);line-height:1.5;margin-top:8px'>{text}</div>"
+    )
 
 
 def where_to_begin(root: Path = ROOT) -> WhereToBegin:

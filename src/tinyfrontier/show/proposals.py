@@ -141,10 +141,11 @@ class Proposal:
             text = f"You read {_listed(self.strong)} well: take the exercises at a run and stay for the measurements."
         if self.lesson is None:
             return text
-        if self.lesson.prerequisites:
-            before = " and ".join(f"{number:02d}" for number in self.lesson.prerequisites)
-            return f"{text} It builds on {before}, which you have passed.".strip()
-        return f"{text} It builds on no other lesson.".strip()
+        trained = [skill for skill in weak if self.practice[skill][0] == self.lesson]
+        does = f"trains {_listed(trained)}, and builds" if trained else "builds"
+        before = _listed([f"{number:02d}" for number in self.lesson.prerequisites])
+        on = f"on {before}, which you have passed" if before else "on no other"
+        return f"{text} Lesson {self.lesson.number:02d} {does} {on}.".strip()
 
     def hints(self) -> list[Html]:
         """For each skill with a wrong answer, the exercise that trains it."""
@@ -155,7 +156,7 @@ class Proposal:
 
 
 def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return " and ".join([", ".join(words[:-1]), *words[-1:]] if len(words) > 1 else words)
 
 
 def propose(standing: Mapping[str, tuple[int, int]], interest: str | None, done: Mapping[int, Lesson]) -> Proposal:
