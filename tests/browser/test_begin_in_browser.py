@@ -20,7 +20,8 @@ def panel(notebook):
 
 
 def test_a_click_answers_and_the_proposal_opens_its_lesson(notebook):
-    """One click shows what was measured; an interest proposes a lesson; a reload finds the answers; the link opens it."""
+    """A click shows what was measured, an interest proposes a lesson, a reload finds both, a link opens the lesson."""
+    notebook.lab.progress.unlink(missing_ok=True)
     notebook.open("00_start_here.ipynb")
     notebook.run_all(RUN_SECONDS)
     page = panel(notebook)
@@ -44,6 +45,7 @@ def test_a_click_answers_and_the_proposal_opens_its_lesson(notebook):
 
 def test_the_questions_fit_a_narrow_page(notebook):
     """At 375 pixels no question, option or answer is wider than the page's output."""
+    notebook.lab.progress.unlink(missing_ok=True)
     notebook.page.set_viewport_size({"width": 375, "height": 800})
     notebook.open("00_start_here.ipynb")
     notebook.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
@@ -52,7 +54,7 @@ def test_the_questions_fit_a_narrow_page(notebook):
     for option in ("the 1 point", "-6: a larger w is better", "language"):
         page.get_by_role("button", name=option, exact=True).click()
     expect(page).to_contain_text("You said the 1 point")
-    wide = """area => [...area.querySelectorAll("*")].filter(
-        part => part.clientWidth && part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline"
-    ).map(part => part.className + " " + part.textContent.slice(0, 40))"""
+    wide = """area => [...area.querySelectorAll("*")]
+        .filter(part => getComputedStyle(part).display !== "inline" && part.scrollWidth > part.clientWidth + 1)
+        .map(part => part.className + " " + part.textContent.slice(0, 40))"""
     assert page.locator(".widget-vbox").first.evaluate(wide) == []

@@ -6,7 +6,6 @@ import json
 
 import pytest
 import torch
-from IPython.utils.capture import capture_output
 
 from tinyfrontier._course import ROOT, lesson_files
 from tinyfrontier.exercises.progress import (
@@ -136,7 +135,7 @@ EVERY = [dict(zip(SKILLS, rights)) for rights in itertools.product(*(range(COUNT
 @pytest.mark.parametrize("interest", [None, *INTERESTS])
 @pytest.mark.parametrize("passed", [(), (1,), (1, 2, 11, 15, 24)], ids=str)
 def test_every_proposal_exists_and_may_be_followed(interest, passed, progress):
-    """Whatever was right or wrong, a finished lesson is named whose prerequisites are passed, and so is all practice."""
+    """Whatever was right or wrong, the proposed lesson and all practice are finished, and what they need is passed."""
     fresh = finished_lessons()
     progress.write_text(json.dumps({"passed": {f"{n:02d}": fresh[n].exercises for n in passed}}))
     done = finished_lessons()
@@ -211,7 +210,7 @@ def test_unknown_skills_and_interests_are_named():
     """Each bad argument is refused by name."""
     with pytest.raises(ValueError, match="interest must be one of language, pictures, science, trust, got 'art'"):
         propose({}, "art", finished_lessons())
-    with pytest.raises(ValueError, match="standing must be about shapes, .* got 'luck'"):
+    with pytest.raises(ValueError, match=r"standing must be about shapes, .* got 'luck'"):
         propose({"luck": (1, 1)}, None, finished_lessons())
     with pytest.raises(ValueError, match=r"question must be one of scores, .* got 'luck'"):
         measured("luck")
@@ -339,8 +338,7 @@ def test_prove_finds_a_question_without_a_right_option(monkeypatch):
 def test_the_still_asks_and_answers_without_widgets(progress):
     """Beside the widgets stands HTML with every question, its options and, folded, what was measured."""
     page = where_to_begin()
-    with capture_output():
-        bundle = page._repr_mimebundle_()
+    bundle = page._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     still = bundle["text/html"]
     assert still.count("<details>") == 8

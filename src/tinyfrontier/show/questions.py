@@ -145,7 +145,7 @@ QUESTIONS = (
         "nearest = torch.cdist(rows, rows).fill_diagonal_(torch.inf).argmin(dim=1)",
         line="(coins[nearest] == coins).float().mean()",
         read=_tenth,
-        note="Its twin stayed with the training rows, so the exam leaked. Nothing was learnt.",
+        note="Each row's twin stayed with the others and told its label: the exam leaked, nothing was learnt.",
         lesson=11,
         place="Pixels do not know what stays the same",
     ),
