@@ -1,9 +1,12 @@
-"""Which exercises a reader has passed and what they predicted, in one small JSON file. Needs only the standard library.
+"""Which exercises a reader has passed, what they predicted, and what they answered on the start page, in one small JSON
+file. Needs only the standard library.
 
 The file stands in the course's folder (`.progress.json`); `TINYFRONTIER_PROGRESS` names another place, or is `off`.
-Deleting the file loses nothing but the ticks and the guesses on the start page. Its form:
+Deleting the file loses nothing but the ticks, the guesses and the answers on the start page. Its form:
 
     {"version": 2,
+     "latest": "06",
+     "start": {"scores": "(2, 4, 10, 10)", "interest": "science"},
      "passed": {"01": ["attention"]},
      "guesses": {"06": {"which wins at equal time?": {"guess": "the mixture", "measured": "dense", "right": false, …}}}}
 """
@@ -80,9 +83,15 @@ def remember_pass(lesson: int, name: str) -> bool:
     """Add one passed exercise to the file; False if it could not be written, which is no reason to stop."""
     passed = passed_exercises()
     key = f"{lesson:02d}"
-    if name in passed.get(key, []):
+    if name in passed.get(key, []) and latest_lesson() == key:
         return True
-    return _write(passed={**passed, key: sorted({*passed.get(key, []), name})})
+    return _write(passed={**passed, key: sorted({*passed.get(key, []), name})}, latest=key)
+
+
+def latest_lesson() -> str | None:
+    """Number, as text, of the lesson in which an exercise was passed or a guess was made last; None if nobody knows."""
+    latest = _read().get("latest")
+    return latest if isinstance(latest, str) else None
 
 
 def guesses() -> dict[str, dict[str, dict[str, Any]]]:
@@ -108,4 +117,19 @@ def remember_guess(lesson: int, question: str, guess: str | float, **result: Any
     """
     kept = guesses()
     key = f"{lesson:02d}"
-    return _write(guesses={**kept, key: {**kept.get(key, {}), question: {"guess": guess, **result}}})
+    return _write(guesses={**kept, key: {**kept.get(key, {}), question: {"guess": guess, **result}}}, latest=key)
+
+
+def start_answers() -> dict[str, str]:
+    """What the reader answered on the start page, by the question's key; a damaged file counts as empty."""
+    return _part("start", str)
+
+
+def remember_start(key: str, answer: str) -> bool:
+    """Keep one answer of the start page; False if it could not be written."""
+    return _write(start={**start_answers(), key: answer})
+
+
+def forget_start() -> bool:
+    """Forget the answers of the start page and nothing else; False if the file could not be written."""
+    return _write(start={})

@@ -1,4 +1,4 @@
-"""The start page's two views of the course: the map with the reader's ticks, and how well their predictions did."""
+"""The start page's views of the course: the map with ticks, how far the reader is, how their predictions did."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 import yaml
 
-from .._course import ROOT, front_matter, lesson_files
-from ..exercises.progress import guesses, passed_exercises
-from .boxes import box, link, strong
+from .._course import ROOT, lesson_files
+from ..exercises.progress import guesses, start_answers
+from .boxes import Html, box, link, prose, strong
+from .proposals import INTERESTS, Lesson, finished_lessons, next_exercise, propose
+from .questions import standing
 
 SECOND_LOOK = 6  # as many surprises as one reads
 
@@ -25,23 +27,24 @@ class _View:
         return str(self)
 
 
+def _curriculum(root: Path) -> dict[str, Any]:
+    return yaml.safe_load((root / "lessons" / "curriculum.yml").read_text(encoding="utf-8"))
+
+
+def _passed(lessons: list[Lesson]) -> str:
+    return f"{sum(len(lesson.passed) for lesson in lessons)} of {sum(len(lesson.exercises) for lesson in lessons)}"
+
+
 class CourseMap(_View):
     """The course map as the start page shows it, with the reader's ticks; links open the notebooks beside it."""
 
     def __init__(self, root: Path = ROOT):
-        self.passed = passed_exercises()
-        self.done = {}
-        for path in lesson_files(root):
-            front = front_matter(path)
-            if front["number"] > 0:
-                self.done[front["number"]] = (path.stem, front)
-        curriculum = yaml.safe_load((root / "lessons" / "curriculum.yml").read_text(encoding="utf-8"))
+        self.done = finished_lessons(root)
+        curriculum = _curriculum(root)
         self.rows, self.parts = curriculum["lessons"], curriculum["parts"]
 
     def _progress(self, number: int) -> str:
-        names = self.done[number][1]["exercises"]
-        passed = sum(name in self.passed.get(f"{number:02d}", []) for name in names)
-        return f"{passed} of {len(names)}"
+        return _passed([self.done[number]])
 
     def _lines(self) -> Iterator[tuple[Any, ...] | str]:
         part = None
@@ -51,9 +54,9 @@ class CourseMap(_View):
                 yield f"Part {part} · {self.parts[part]}"
             number = row["number"]
             if number in self.done:
-                stem, front = self.done[number]
-                name, sections = link(front["title"], f"{stem}.ipynb"), ", ".join(front["sections"])
-                yield f"{number:02d}", name, sections, front["minutes"], "done", self._progress(number)
+                lesson = self.done[number]
+                name, sections = lesson.link(lesson.title), ", ".join(lesson.sections)
+                yield f"{number:02d}", name, sections, lesson.minutes, "done", self._progress(number)
             else:
                 yield f"{number:02d}", row["title"], ", ".join(row["sections"]), "", "planned", ""
 
@@ -74,6 +77,49 @@ class CourseMap(_View):
 def course_map(root: Path = ROOT) -> CourseMap:
     """The course map for the start page: part, lesson, sections, minutes, done or planned, the reader's progress."""
     return CourseMap(root)
+
+
+class HowFar(_View):
+    """Exercises passed in each part, and the one that comes next.
+
+    Attributes:
+        parts: each part's name and its finished lessons.
+        next: the lesson and the name of its exercise that comes next; None where all are passed.
+    """
+
+    def __init__(self, root: Path = ROOT):
+        done = finished_lessons(root)
+        self.parts = [
+            (f"Part {part} · {title}", [lesson for lesson in done.values() if lesson.part == part])
+            for part, title in _curriculum(root)["parts"].items()
+        ]
+        said = start_answers()
+        interest = said.get("interest") if said.get("interest") in INTERESTS else None
+        self.next = next_exercise(propose(standing(said), interest, done), done)
+
+    def _conclusion(self) -> tuple[str, Lesson | None]:
+        if self.next is None:
+            return "Every exercise is passed.", None
+        lesson, name = self.next
+        return f"Next: {lesson.exercise(name)}, of ", lesson
+
+    def _repr_html_(self) -> str:
+        words, lesson = self._conclusion()
+        rows = [(part, _passed(lessons)) for part, lessons in self.parts if lessons]
+        last = Html(f"{prose(words)}{lesson.link()}.") if lesson else words
+        head = ("part", "exercises passed")
+        return box("How far you are", rows, head=head, note=last, name="progress")
+
+    def __str__(self) -> str:
+        words, lesson = self._conclusion()
+        lines = [f"{part}: {_passed(lessons)}" for part, lessons in self.parts if lessons]
+        last = f"{words.replace('`', '')}lesson {lesson.number:02d}, {lesson.title}." if lesson else words
+        return "\n".join([*lines, last])
+
+
+def how_far(root: Path = ROOT) -> HowFar:
+    """Exercises passed in each part and the next one, for the start page: first in the lesson that the reader is in."""
+    return HowFar(root)
 
 
 class Calibration(_View):
