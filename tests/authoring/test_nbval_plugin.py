@@ -95,7 +95,10 @@ def test_the_cells_after_a_stop_are_skipped(ran):
 
 def test_full_runs_the_copies_as_students_do_and_only_what_is_asked_for(tmp_path):
     """`--full-notebooks` rehearses nothing; `--only-lessons` leaves other lessons out."""
-    write(tmp_path / "notebooks", 'import os\nassert not os.environ["TINYFRONTIER_REHEARSAL"]', name="06_wanted")
+    source = (
+        'import os\nassert os.environ["PATH"]\nassert not os.environ["TINYFRONTIER_REHEARSAL"]'  # the rest is inherited
+    )
+    write(tmp_path / "notebooks", source, name="06_wanted")
     write(tmp_path / "notebooks", "raise ValueError", name="07_other")
     result = run(tmp_path, "--full-notebooks", "--only-lessons", "06")
     assert result.returncode == 0, result.stdout

@@ -177,9 +177,9 @@ def _wrap_file(kind) -> None:
         self.stopped = ""
         folder = self.path.parent.name
         rehearsal = folder == "notebooks" and not self.config.option.full_notebooks
-        kept = dict(os.environ)
+        kept, wanted = dict(os.environ), kernel_environment(strict=folder == "solutions", rehearsal=rehearsal)
         os.environ.clear()
-        os.environ.update(kernel_environment(strict=folder == "solutions", rehearsal=rehearsal))
+        os.environ.update(wanted)
         try:
             plain_setup(self)
         finally:
