@@ -12,7 +12,8 @@ import nbformat
 
 from ..show import VERDICT_MIME, course_map
 from ..show.verdicts import OUTCOMES, read_record
-from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson, section_ids
+from .lessons import ROOT, Lesson, curriculum, finished, section_ids
+from .routes import paths_markdown
 
 __all__ = [
     "SIGNATURES",
@@ -30,11 +31,6 @@ __all__ = [
     "verdicts",
 ]
 SIGNATURES = "lessons/signatures.png"
-
-
-def finished(root: Path = ROOT) -> list[Lesson]:
-    """The finished lessons (those with a source), in order, without the start page."""
-    return [lesson for path in find_lessons(root) if (lesson := read_lesson(path, root)).number > 0]
 
 
 @lru_cache(maxsize=64)
@@ -280,6 +276,7 @@ def fill_regions(text: str, root: Path = ROOT) -> str:
     regions = {
         "signatures": f"![{alts}]({SIGNATURES})",
         "lessons": findings_markdown(root),
+        "routes": paths_markdown(root),
         "tally": tally_sentence(root),
     }
     for name, content in regions.items():
