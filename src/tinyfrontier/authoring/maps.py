@@ -21,6 +21,7 @@ __all__ = [
     "course_map",
     "course_map_markdown",
     "coverage_markdown",
+    "executed_cells",
     "fill_regions",
     "finished",
     "ledger_markdown",
@@ -38,11 +39,14 @@ def _solution(path: Path, modified: float):
     return nbformat.read(path, as_version=4)
 
 
-def _outputs(lesson: Lesson, root: Path):
+def executed_cells(lesson: Lesson, root: Path = ROOT) -> list:
+    """The cells of a lesson's executed solution, to read and not to change; none where there is no solution."""
     path = root / "solutions" / f"{lesson.stem}.ipynb"
-    if not path.exists():
-        return
-    for cell in _solution(path, path.stat().st_mtime).cells:
+    return _solution(path, path.stat().st_mtime).cells if path.exists() else []
+
+
+def _outputs(lesson: Lesson, root: Path):
+    for cell in executed_cells(lesson, root):
         yield from cell.get("outputs", [])
 
 

@@ -10,11 +10,10 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import nbformat
-
 from .._course import claims_in
 from .bands import exact_minutes
 from .lessons import ROOT, Cell, Lesson, curriculum, finished
+from .maps import executed_cells
 from .routes import Route, duration, routes
 
 __all__ = ["FOLDER", "Question", "Row", "questions", "routes_page", "run_of_show", "show_page", "workshop_pages"]
@@ -77,11 +76,8 @@ class Row:
 
 def questions(lesson: Lesson, root: Path = ROOT) -> dict[str, list[Question]]:
     """The questions that a lesson asks, by the source of the code cell that asks them, from its executed solution."""
-    path = root / "solutions" / f"{lesson.stem}.ipynb"
     found: dict[str, list[Question]] = {}
-    if not path.exists():
-        return found
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in executed_cells(lesson, root):
         for output in cell.get("outputs", []):
             page = output.get("data", {}).get("text/html", "")
             if "data-status='asked'" not in page:
