@@ -31,6 +31,7 @@ from .workshops import FOLDER, SLIDES, workshop_pages
 
 FILES = Path(__file__).with_name("site_files")
 BUILT = ".tinyfrontier-site"  # marks a folder that this program may replace
+_RAW = "```{{raw}} html\n{}\n```\n"
 COUNTED = {"lessons": "lessons", "slides": "decks of slides"}
 TEACHING = "How to teach with it"
 FOR_AUTHORS = "Contribute, licence"
@@ -182,9 +183,14 @@ def workshops_on_site(root: Path = ROOT) -> dict[str, str]:
         )
         text = text.replace(SLIDES.format(stem), f'<a href="../slides/{stem}.html">slides</a>')
         if stem == "README":
-            inside = "\n".join(lesson.stem for lesson in finished(root))
+            inside = "\n".join(
+                f"{lesson.number:02d} {lesson.front['title']} <{lesson.stem}>" for lesson in finished(root)
+            )
             text += f"\n```{{toctree}}\n:hidden:\n\n{inside}\n```\n"
             stem = "index"
+        else:
+            before, table = text.split("\n| minute |", 1)
+            text = f"{before}\n{_RAW.format('<div class=show>')}\n| minute |{table}\n{_RAW.format('</div>')}"
         pages[f"{FOLDER}/{stem}"] = text
     return pages
 
