@@ -63,8 +63,11 @@ def pages(built_site):
 def test_sphinx_has_no_complaint_and_every_lesson_its_page(built_site, pages):
     """No warning: each link between pages, formula and heading is understood."""
     assert built_site[1] == ""
-    stems = {path.stem for path in find_lessons()}
-    assert {name.removeprefix("lessons/").removesuffix(".html") for name in pages if "/" in name} == stems
+    stems, taught = {path.stem for path in find_lessons()}, {lesson.stem for lesson in finished()}
+    inside = {"lessons": stems, "workshops": taught | {"index"}, "slides": taught}
+    assert {name for name in pages if "/" in name} == {
+        f"{folder}/{stem}.html" for folder, found in inside.items() for stem in found
+    }
     assert {"index.html", "map.html", "ledger.html", "glossary.html", "teaching.html", "search.html"} <= set(pages)
 
 
@@ -174,6 +177,16 @@ def test_links_to_files_of_the_repository_become_links_to_pages():
     """The README's and the lessons' links lead to pages of the site."""
     given = "[a](notebooks/02_tiny_gpt.ipynb) [b](lessons/README.md#claims-ledger) [c](lessons/glossary.md)"
     assert site.on_site(given) == "[a](lessons/02_tiny_gpt.ipynb) [b](ledger.md) [c](glossary.md)"
+
+
+def test_the_menu_leads_to_the_workshops_and_these_to_the_slides(pages):
+    """Routes are in every page's menu; they lead to each run-of-show, and it to its notebook and its slides."""
+    assert "workshops/index.html" in pages["map.html"].links
+    for lesson in finished():
+        assert f"{lesson.stem}.html" in pages["workshops/index.html"].links
+        links = pages[f"workshops/{lesson.stem}.html"].links
+        assert {f"../slides/{lesson.stem}.html", f"../lessons/{lesson.stem}.html", "index.html"} <= set(links)
+        assert f"slides/{lesson.stem}.html" in pages["teaching.html"].links
 
 
 def test_formulas_are_drawn_without_a_script(pages):

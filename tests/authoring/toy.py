@@ -114,7 +114,7 @@ def course_folder(folder: Path, *, lesson: bool = False) -> Path:
     (folder / "lessons" / "00_start_here.md").write_text(TOY, encoding="utf-8")
     if lesson:
         (folder / "lessons" / "01_self_attention.md").write_text(LESSON, encoding="utf-8")
-    regions = ("signatures", "lessons", "tally")
+    regions = ("signatures", "lessons", "routes", "tally")
     text = "# Toy\n" + "".join(f"\n<!-- begin {name} -->\n<!-- end {name} -->\n" for name in regions)
     (folder / "README.md").write_text(text, encoding="utf-8")
     return folder

@@ -30,10 +30,18 @@ def count_words(prose: str) -> int:
     return len(re.findall(r"[A-Za-z\u4e00-\u9fff]+(?:['-][A-Za-z]+)*", plain))
 
 
-def count_minutes(prose: str, code_lines: int) -> int:
-    """Minutes that a page takes: words / 150, lines of code / 20, and what its exercises say of themselves."""
+def exact_minutes(prose: str, code_lines: int) -> float:
+    """Minutes that a page, or a part of one, takes, before rounding.
+
+    Words / 150, lines of code / 20, and what its exercises say of themselves.
+    """
     exercises = sum(map(int, re.findall(r"\*\d+ lines? · (\d+) minutes?", prose)))
-    return round(count_words(prose) / 150 + code_lines / 20 + exercises)
+    return count_words(prose) / 150 + code_lines / 20 + exercises
+
+
+def count_minutes(prose: str, code_lines: int) -> int:
+    """Minutes that a page takes, as the front matter has them."""
+    return round(exact_minutes(prose, code_lines))
 
 
 def page_weight(notebook: NotebookNode) -> dict[str, int]:

@@ -1,9 +1,9 @@
 """Derive everything that is derived: `python3 course.py build [06 ...] [--check] [--force]`.
 
-Student notebooks and solutions from the lessons' sources, then course map, ledger, coverage and signature picture from
-the solutions. A solution is executed only where its cells, or the course's own files that it read, have changed since;
-so a second build changes nothing. What it cost is measured in seconds of the reference machine, and a solution over
-budget is not written; `--force` executes all the same, writes it, and says so in the front matter.
+Student notebooks and solutions from the lessons' sources, then course map, ledger, coverage, signature picture, routes
+and runs-of-show from both. A solution is executed only where its cells, or the course's own files that it read, have
+changed since; so a second build changes nothing. What it cost is measured in seconds of the reference machine, and a
+solution over budget is not written; `--force` executes all the same, writes it, and says so in the front matter.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from .calibration import (
 from .kernels import Cost, execute
 from .lessons import ROOT, Lesson, LessonError, find_lessons, lesson_path, read_lesson
 from .notebooks import MEASURED, freeze, is_executed, skeleton, to_notebook, to_text
+from .workshops import FOLDER, workshop_pages
 
 MINUTES_LINE = re.compile(r"^minutes: .*$", re.M)
 BUDGET_LINE = re.compile(r"^budget: \{.*\}$", re.M)
@@ -152,10 +153,22 @@ def stale_pages(root: Path = ROOT) -> list[str]:
     text = readme.read_text(encoding="utf-8")
     if text != maps.fill_regions(text, root):
         found.append("README.md: a generated region does not follow from the lessons")
+    pages = workshop_pages(root)
+    for name, wanted in pages.items():
+        page = root / name
+        if not page.exists() or page.read_text(encoding="utf-8") != wanted:
+            found.append(f"{name} does not follow from the lessons and lessons/curriculum.yml")
+    found += [f"{name} belongs to no finished lesson" for name in _left_behind(pages, root)]
     sheet = root / maps.SIGNATURES
     if not sheet.exists() or maps.signatures_digest(root).encode() not in sheet.read_bytes():
         found.append(f"{maps.SIGNATURES} does not follow from the solutions")
     return found
+
+
+def _left_behind(pages: dict[str, str], root: Path) -> list[str]:
+    """Pages of workshops that stand in their folder and are none of `pages`."""
+    standing = sorted(path.relative_to(root).as_posix() for path in (root / FOLDER).glob("*.md"))
+    return [name for name in standing if name not in pages]
 
 
 def plain(text: str) -> str:
@@ -246,6 +259,12 @@ def build_pages(root: Path = ROOT) -> None:
     (root / "lessons" / "glossary.md").write_text(maps.glossary_markdown(root), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(maps.fill_regions(readme.read_text(encoding="utf-8"), root), encoding="utf-8")
+    pages = workshop_pages(root)
+    (root / FOLDER).mkdir(exist_ok=True)
+    for name, text in pages.items():
+        (root / name).write_text(text, encoding="utf-8")
+    for name in _left_behind(pages, root):
+        (root / name).unlink()
     sheet = root / maps.SIGNATURES
     if not sheet.exists() or maps.signatures_digest(root).encode() not in sheet.read_bytes():
         sheet.write_bytes(maps.compose_signatures(root))

@@ -38,6 +38,12 @@ class Cell:
     tags: tuple[str, ...] = ()
     name: str = ""
 
+    @property
+    def code_lines(self) -> int:
+        """Lines of code, blank ones and the solution's markers left out; 0 for prose."""
+        lines = self.source.split("\n") if self.kind == "code" else []
+        return sum(bool(line.strip()) and line.strip() not in (BEGIN, END) for line in lines)
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -60,9 +66,7 @@ class Lesson:
     def minutes(self) -> int:
         """Minutes that the lesson takes: words / 150, lines of code / 20, and what its exercises say of themselves."""
         prose = "\n\n".join(cell.source for cell in self.cells if cell.kind == "markdown")
-        code = [line for cell in self.cells if cell.kind == "code" for line in cell.source.split("\n")]
-        lines = sum(bool(line.strip()) and line.strip() not in (BEGIN, END) for line in code)
-        return count_minutes(prose, lines)
+        return count_minutes(prose, sum(cell.code_lines for cell in self.cells))
 
     def tagged(self, tag: str) -> list[Cell]:
         """The cells that carry a tag."""
@@ -85,6 +89,11 @@ def section_ids(root: Path = ROOT) -> dict[str, str]:
 def find_lessons(root: Path = ROOT) -> list[Path]:
     """The sources of the start page and of all finished lessons, in order."""
     return sorted(path for path in (root / "lessons").glob("[0-9][0-9]_*.md"))
+
+
+def finished(root: Path = ROOT) -> list[Lesson]:
+    """The finished lessons (those with a source), in order, without the start page."""
+    return [lesson for path in find_lessons(root) if (lesson := read_lesson(path, root)).number > 0]
 
 
 def lesson_path(number: int | str, root: Path = ROOT) -> Path:

@@ -12,7 +12,8 @@ import nbformat
 
 from ..show import VERDICT_MIME, course_map
 from ..show.verdicts import OUTCOMES, read_record
-from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson, section_ids
+from .lessons import ROOT, Lesson, curriculum, finished, section_ids
+from .routes import paths_markdown
 
 __all__ = [
     "SIGNATURES",
@@ -20,6 +21,7 @@ __all__ = [
     "course_map",
     "course_map_markdown",
     "coverage_markdown",
+    "executed_cells",
     "fill_regions",
     "finished",
     "ledger_markdown",
@@ -32,21 +34,19 @@ __all__ = [
 SIGNATURES = "lessons/signatures.png"
 
 
-def finished(root: Path = ROOT) -> list[Lesson]:
-    """The finished lessons (those with a source), in order, without the start page."""
-    return [lesson for path in find_lessons(root) if (lesson := read_lesson(path, root)).number > 0]
-
-
 @lru_cache(maxsize=64)
 def _solution(path: Path, modified: float):
     return nbformat.read(path, as_version=4)
 
 
-def _outputs(lesson: Lesson, root: Path):
+def executed_cells(lesson: Lesson, root: Path = ROOT) -> list:
+    """The cells of a lesson's executed solution, to read and not to change; none where there is no solution."""
     path = root / "solutions" / f"{lesson.stem}.ipynb"
-    if not path.exists():
-        return
-    for cell in _solution(path, path.stat().st_mtime).cells:
+    return _solution(path, path.stat().st_mtime).cells if path.exists() else []
+
+
+def _outputs(lesson: Lesson, root: Path):
+    for cell in executed_cells(lesson, root):
         yield from cell.get("outputs", [])
 
 
@@ -280,6 +280,7 @@ def fill_regions(text: str, root: Path = ROOT) -> str:
     regions = {
         "signatures": f"![{alts}]({SIGNATURES})",
         "lessons": findings_markdown(root),
+        "routes": paths_markdown(root),
         "tally": tally_sentence(root),
     }
     for name, content in regions.items():

@@ -26,9 +26,13 @@ from ..show.verdicts import OUTCOMES
 from .cells import START_LINK
 from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson
 from .maps import course_map_markdown, coverage_markdown, finished, verdicts
+from .slides import write_decks
+from .workshops import FOLDER, SLIDES, workshop_pages
 
 FILES = Path(__file__).with_name("site_files")
 BUILT = ".tinyfrontier-site"  # marks a folder that this program may replace
+_RAW = "```{{raw}} html\n{}\n```\n"
+COUNTED = {"lessons": "lessons", "slides": "decks of slides"}
 TEACHING = "How to teach with it"
 FOR_AUTHORS = "Contribute, licence"
 SETTINGS = {
@@ -72,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     files = [path for path in chosen.out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
-    print(f"{len(list(chosen.out.glob('lessons/*.html')))} lessons, {len(files)} files, {size:.1f} MB. Open", end=" ")
+    counts = [f"{len(list(chosen.out.glob(f'{folder}/*.html')))} {what}" for folder, what in COUNTED.items()]
+    print(f"{', '.join(counts)}, {len(files)} files, {size:.1f} MB. Open", end=" ")
     print((chosen.out / "index.html").resolve())
     return 0
 
@@ -100,6 +105,7 @@ def build_site(out: Path, *, with_solutions: bool = False, root: Path = ROOT) ->
         for name in ("objects.inv", ".buildinfo", "_sources", "jupyter_execute"):
             path = built / name
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        write_decks(built / "slides", root)
         (built / BUILT).write_text("made by course.py site, which replaces this folder\n", encoding="utf-8")
         (built / ".nojekyll").touch()  # some hosts of static pages hide folders that begin with _ without it
         if out.exists():
@@ -132,8 +138,10 @@ def write_pages(folder: Path, *, with_solutions: bool, root: Path = ROOT) -> Non
         f"{on_site(coverage_markdown(root, 'notebooks/'))}\n",
         "ledger": ledger_page(root),
         "glossary": glossary_page(root),
-        "teaching": on_site(sections[TEACHING].replace("## ", "# ", 1)),
+        "teaching": f"{on_site(sections[TEACHING].replace('## ', '# ', 1))}\n\n{_slides_section(root)}",
+        **workshops_on_site(root),
     }
+    (folder / FOLDER).mkdir()
     for name, text in written.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     shutil.copy(root / "lessons" / "signatures.png", lessons / "signatures.png")
@@ -156,6 +164,7 @@ def on_site(markdown: str) -> str:
         r"\]\(lessons/README\.md#section-coverage\)": "](map.md#section-coverage)",
         r"\]\(lessons/README\.md\)": "](map.md)",
         r"\]\(lessons/glossary\.md\)": "](glossary.md)",
+        rf"\]\({FOLDER}/README\.md\)": f"]({FOLDER}/index.md)",
         r"\[Read without installing\]\(solutions/\): every lesson is there executed, with its figures\.": (
             "Or stay here and read: every lesson is executed on these pages, with its figures."
         ),
@@ -164,10 +173,44 @@ def on_site(markdown: str) -> str:
     return text
 
 
+def workshops_on_site(root: Path = ROOT) -> dict[str, str]:
+    """The pages of workshops as the site has them: links lead to its pages, and each run-of-show to its slides."""
+    pages = {}
+    for name, text in workshop_pages(root).items():
+        stem = Path(name).stem
+        text = (
+            text.split("-->\n", 1)[1].replace("](../notebooks/", "](../lessons/").replace("](README.md)", "](index.md)")
+        )
+        text = text.replace(SLIDES.format(stem), f'<a href="../slides/{stem}.html">slides</a>')
+        if stem == "README":
+            inside = "\n".join(
+                f"{lesson.number:02d} {lesson.front['title']} <{lesson.stem}>" for lesson in finished(root)
+            )
+            text += f"\n```{{toctree}}\n:hidden:\n\n{inside}\n```\n"
+            stem = "index"
+        else:
+            before, table = text.split("\n| minute |", 1)
+            text = f"{before}\n{_RAW.format('<div class=show>')}\n| minute |{table}\n{_RAW.format('</div>')}"
+        pages[f"{FOLDER}/{stem}"] = text
+    return pages
+
+
+def _slides_section(root: Path) -> str:
+    links = [
+        f'<li><a href="slides/{lesson.stem}.html">{lesson.number:02d} {html.escape(lesson.front["title"])}</a></li>'
+        for lesson in finished(root)
+    ]
+    lead = (
+        "The opening of each lesson: its claim, its first picture, its first question, no answer. Arrow keys turn the "
+        "slides, `S` opens the speaker's view, and `?print-pdf` behind the address lays them out for printing."
+    )
+    return f"## Slides\n\n{lead}\n\n<ul>{''.join(links)}</ul>\n"
+
+
 def _contents(root: Path) -> str:
     done, course = finished(root), curriculum(root)
     start = "lessons/00_start_here"
-    trees = [("The course", [start, "map", "ledger", "glossary", "teaching"])]
+    trees = [("The course", [start, "map", "ledger", "glossary", "teaching", f"{FOLDER}/index"])]
     for part, title in course["parts"].items():
         pages = [f"lessons/{lesson.stem}" for lesson in done if lesson.front["part"] == part]
         if pages:
