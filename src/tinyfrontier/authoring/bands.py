@@ -26,7 +26,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d[\d,.]*(?![\w])")
 
 def count_words(prose: str) -> int:
     """Words of Markdown prose; formulas, code fences, tags and addresses are none."""
-    plain = re.sub(r"\$\$.*?\$\$|```.*?```|<[^>]+>|https?://\S+", " ", prose, flags=re.S)
+    plain = re.sub(r"\$\$.*?\$\$|```.*?```|<[^>\n]+>|https?://\S+", " ", prose, flags=re.S)
     return len(re.findall(r"[A-Za-z\u4e00-\u9fff]+(?:['-][A-Za-z]+)*", plain))
 
 
