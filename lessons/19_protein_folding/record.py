@@ -7,6 +7,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from tinyfrontier.beside.lesson_19.coupling import direct_coupling
 from torch.nn import functional as F
 
+from tinyfrontier.models.folding import relaxed
 from tinyfrontier.pretrained import load_folding
 from tinyfrontier.pretrained.folding.recipe import school, train
 
@@ -29,7 +30,7 @@ QUICK = {
     "steps": 1,
 }
 ENDINGS = "scaled", "relaxed", "descended"
-SHARE = 0.08  # of all pairs, for the trees to learn from
+SHARE = 0.08  # of the pairs of half of the families at each depth, for the trees to learn from
 
 
 def around(scores):
@@ -67,20 +68,49 @@ def grown(rows, wanted, seed, rounds, leaves):
     return trees.fit(rows.numpy(), wanted.numpy())
 
 
+def by_trees(trees, table):
+    """Distances (n, length, length) that trees guess from a table (n, length, length, columns)."""
+    guess = torch.from_numpy(trees.predict(table.flatten(0, 2).numpy())).float().view(table.shape[:3])
+    return (guess + guess.mT) / 2 * (1 - torch.eye(guess.shape[1]))
+
+
+def geometry(lesson, distances):
+    """What triangles and space make of guessed distances (n, length, length): (n, length, length, 29)."""
+    far = distances + 1e3 * torch.eye(distances.shape[1])
+    detour = (far[:, :, None] + far[:, None]).amin(-1)  # i to j over the best third residue
+    least = (distances[:, :, None] - distances[:, None]).abs().amax(-1)
+    flat = lesson.scaled(distances)
+    shapes = [lesson.between(each) for each in (flat, relaxed(flat, distances))]
+    return torch.cat([around(distances), torch.stack([detour, least, *shapes], -1)], -1)
+
+
 def learn(lesson, families, rival, seed, rounds, leaves):
-    """Trees that guess distances and trees that guess windings, from families of all lengths and depths."""
+    """Trees that guess distances, trees that guess windings, trees that guess distances again or none.
+
+    From families of all lengths and depths. The rival "trees twice" sees other families the second time, and what
+    triangles and space make of its first guesses.
+    """
+    if rival == "trees twice":
+        halves = [{n: tuple(part[k::2] for part in parts) for n, parts in families.items()} for k in (0, 1)]
+        first, winds, _ = learn(lesson, halves[0], "trees", seed, 100, 31)
+        second = learn(lesson, halves[1], first, seed, rounds, leaves)
+        return first, winds, second[0]
     generator, rows, gaps, columns, winds = torch.Generator().manual_seed(seed), [], [], [], []
     for length, (places, letters) in families.items():
         upper = torch.triu_indices(length, length, 1)
         for depth in (1, 2, 4, 8, 16, 32, 64, 128):
-            some = letters[:, torch.randperm(letters.shape[1], generator=generator)[:depth]]
-            kept = torch.rand(len(places), upper.shape[1], generator=generator) < SHARE
-            rows.append(read(lesson, some, rival)[:, *upper][kept])
-            gaps.append(lesson.between(places)[:, *upper][kept].clamp(max=24))
+            half = torch.randperm(len(places), generator=generator)[: (len(places) + 1) // 2]
+            some = letters[half][:, torch.randperm(letters.shape[1], generator=generator)[:depth]]
+            kept = torch.rand(len(half), upper.shape[1], generator=generator) < SHARE
+            table = read(lesson, some, rival)
+            if not isinstance(rival, str):
+                table = torch.cat([table, geometry(lesson, by_trees(rival, table))], -1)
+            rows.append(table[:, *upper][kept])
+            gaps.append(lesson.between(places[half])[:, *upper][kept].clamp(max=24))
             columns.append(column_windows(lesson, some).flatten(0, 1))
-            winds.append(lesson.winding(places).flatten())
+            winds.append(lesson.winding(places[half]).flatten())
     distances = grown(torch.cat(rows), torch.cat(gaps), seed, rounds, leaves)
-    return distances, grown(torch.cat(columns), torch.cat(winds), seed, 100, 31)
+    return distances, grown(torch.cat(columns), torch.cat(winds), seed, 100, 31), None
 
 
 def descended(distances, places, steps=150):
@@ -101,16 +131,16 @@ def descended(distances, places, steps=150):
 def rival_folds(lesson, learnt, rival, letters):
     """Guessed distances (n, length, length), and folds by how they end, the hand picked by windings."""
     table = read(lesson, letters, rival)
-    flat, shape = table.flatten(0, 2).numpy(), table.shape[:3]
-    distances = torch.from_numpy(learnt[0].predict(flat)).float().view(shape)
-    distances = (distances + distances.mT) / 2 * (1 - torch.eye(shape[1]))
+    distances = by_trees(learnt[0], table)
+    if learnt[2]:
+        distances = by_trees(learnt[2], torch.cat([table, geometry(lesson, distances)], -1))
     columns = column_windows(lesson, letters)
     winds = torch.from_numpy(learnt[1].predict(columns.flatten(0, 1).numpy())).float().view(columns.shape[:2])
     start = lesson.scaled(distances)
-    relaxed = lesson.relaxed(start, distances)
-    left = (lesson.winding(relaxed) * winds).sum(1) < 0
-    start, relaxed = (each * torch.where(left, -1.0, 1.0)[:, None, None] for each in (start, relaxed))
-    return distances, {"scaled": start, "relaxed": relaxed, "descended": descended(distances, relaxed)}
+    near = relaxed(start, distances)
+    left = (lesson.winding(near) * winds).sum(1) < 0
+    start, near = (each * torch.where(left, -1.0, 1.0)[:, None, None] for each in (start, near))
+    return distances, {"scaled": start, "relaxed": near, "descended": descended(distances, near)}
 
 
 def mean(values):
@@ -150,30 +180,53 @@ def network_scores(lesson, net, families, mixed=False):
     ]
     found["either hand"] = [mean(each) for each in hands]
     found["agreement"] = {name: round(value, 4) for name, value in lesson.agreement(tests).items()}
-    found["within"] = [round(lesson.agreement({depth: test})["trust"], 4) for depth, test in tests.items()]
+    within = [lesson.agreement({depth: test}) for depth, test in tests.items()]
+    found["within"] = {name: [round(each[name], 4) for each in within] for name in ("trust", "sharp")}
     return found
+
+
+def tuned(lesson, learning, other, rival, trees):
+    """What trees of each size reach on other families, a mean over depths: RMSD and lDDT by ending."""
+    tried = []
+    for rounds, leaves in trees:
+        scores = rival_scores(lesson, learn(lesson, learning, rival, 9, rounds, leaves), rival, other)
+        tried.append(
+            {
+                name: {ending: round(sum(row) / len(row), 4) for ending, row in scores[name].items()}
+                for name in ("rmsd", "lddt")
+            }
+        )
+    return tried
+
+
+def kept(tried, trees):
+    """The size of trees and the ending with the least RMSD, and that size's ending with the best lDDT."""
+    rows = [min(each["rmsd"].values()) for each in tried]
+    best = tried[rows.index(min(rows))]
+    return {
+        "size": trees[rows.index(min(rows))],
+        "rmsd": min(best["rmsd"], key=best["rmsd"].get),
+        "lddt": max(best["lddt"], key=best["lddt"].get),
+    }
 
 
 def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, steps):
     """Scores by depth, a row a seed: of networks, of the networks' ablations, of rivals; and what was tried.
 
-    `tried`: on other families, RMSD of trees by rounds and leaves, precision of couplings by pseudocount.
+    `tried`, on other families: scores of trees by size, precision of couplings by pseudocount; `kept` what was picked.
     """
     learning, other = school(1, families), school(500, picking)
     held = {length: tuple(part[:exam] for part in parts) for length, parts in lesson.EXAM.items()}
-    tried = {"trees": [], "pseudocounts": []}
+    found = {"tried": {"pseudocounts": []}, "kept": {}, "cpu_seconds": {}}
     for share in pseudocounts:
         pairs = [(y, x[:, :depth]) for y, x in other.values() for depth in lesson.DEPTHS[1:]]
         rows = [lesson.precision(direct_coupling(x, share), y) for y, x in pairs]
-        tried["pseudocounts"].append(mean(rows))
-    for rounds, leaves in trees:
-        scores = rival_scores(lesson, learn(lesson, learning, "trees", 9, rounds, leaves), "trees", other)
-        tried["trees"].append(round(sum(scores["rmsd"]["relaxed"]) / len(lesson.DEPTHS), 4))
-    best = trees[tried["trees"].index(min(tried["trees"]))]
-    found = {"tried": tried, "kept": best, "cpu_seconds": {}}
-    for rival in ("trees", "direct coupling"):
-        began = time.process_time()
-        learnt = [learn(lesson, learning, rival, seed, *best) for seed in seeds]
+        found["tried"]["pseudocounts"].append(mean(rows))
+    for rival in ("direct coupling", "trees", "trees twice"):
+        found["tried"][rival] = tuned(lesson, learning, other, rival, trees)
+        found["kept"][rival] = kept(found["tried"][rival], trees)
+        size, began = found["kept"][rival]["size"], time.process_time()
+        learnt = [learn(lesson, learning, rival, seed, *size) for seed in seeds]
         found["cpu_seconds"][rival] = round((time.process_time() - began) / len(seeds), 1)  # of one
         found[rival] = [rival_scores(lesson, each, rival, held) for each in learnt]
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
