@@ -78,10 +78,12 @@ def geometry(lesson, distances):
     """What triangles and space make of guessed distances (n, length, length): (n, length, length, 29)."""
     far = distances + 1e3 * torch.eye(distances.shape[1])
     detour = (far[:, :, None] + far[:, None]).amin(-1)  # i to j over the best third residue
-    least = (distances[:, :, None] - distances[:, None]).abs().amax(-1)
+    gap = (distances[:, :, None] - distances[:, None]).abs()  # (n, i, j, third)
+    gap.diagonal(0, 1, 3).zero_()
+    gap.diagonal(0, 2, 3).zero_()
     flat = lesson.scaled(distances)
     shapes = [lesson.between(each) for each in (flat, relaxed(flat, distances))]
-    return torch.cat([around(distances), torch.stack([detour, least, *shapes], -1)], -1)
+    return torch.cat([around(distances), torch.stack([detour, gap.amax(-1), *shapes], -1)], -1)
 
 
 def learn(lesson, families, rival, seed, rounds, leaves):
