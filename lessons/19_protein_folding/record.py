@@ -16,7 +16,7 @@ SETTINGS = {
     "families": 160,
     "picking": 10,
     "exam": 20,
-    "trees": [[100, 31], [300, 31], [300, 63]],
+    "trees": [[30, 31], [100, 31], [300, 31]],
     "pseudocounts": [0.5, 0.8, 0.9, 0.95, 0.98],
     "steps": 1400,
 }
@@ -30,7 +30,7 @@ QUICK = {
     "steps": 1,
 }
 ENDINGS = "scaled", "relaxed", "descended"
-SHARE = 0.08  # of the pairs of half of the families at each depth, for the trees to learn from
+SHARE = 0.16  # of the pairs of a quarter of the families at each depth, for the trees to learn from
 
 
 def around(scores):
@@ -86,33 +86,32 @@ def geometry(lesson, distances):
     return torch.cat([around(distances), torch.stack([detour, gap.amax(-1), *shapes], -1)], -1)
 
 
-def learn(lesson, families, rival, seed, rounds, leaves):
-    """Trees that guess distances, trees that guess windings, trees that guess distances again or none.
+def learn(lesson, families, rival, seed, sizes):
+    """For each size: trees that guess distances, trees that guess windings, trees that guess distances again or none.
 
     From families of all lengths and depths. The rival "trees twice" sees other families the second time, and what
     triangles and space make of its first guesses.
     """
     if rival == "trees twice":
         halves = [{n: tuple(part[k::2] for part in parts) for n, parts in families.items()} for k in (0, 1)]
-        first, winds, _ = learn(lesson, halves[0], "trees", seed, 100, 31)
-        second = learn(lesson, halves[1], first, seed, rounds, leaves)
-        return first, winds, second[0]
+        first, winds, _ = learn(lesson, halves[0], "trees", seed, [[100, 31]])[0]
+        return [(first, winds, each[0]) for each in learn(lesson, halves[1], first, seed, sizes)]
     generator, rows, gaps, columns, winds = torch.Generator().manual_seed(seed), [], [], [], []
     for length, (places, letters) in families.items():
         upper = torch.triu_indices(length, length, 1)
         for depth in (1, 2, 4, 8, 16, 32, 64, 128):
-            half = torch.randperm(len(places), generator=generator)[: (len(places) + 1) // 2]
-            some = letters[half][:, torch.randperm(letters.shape[1], generator=generator)[:depth]]
-            kept = torch.rand(len(half), upper.shape[1], generator=generator) < SHARE
+            part = torch.randperm(len(places), generator=generator)[: (len(places) + 3) // 4]
+            some = letters[part][:, torch.randperm(letters.shape[1], generator=generator)[:depth]]
+            kept = torch.rand(len(part), upper.shape[1], generator=generator) < SHARE
             table = read(lesson, some, rival)
             if not isinstance(rival, str):
                 table = torch.cat([table, geometry(lesson, by_trees(rival, table))], -1)
             rows.append(table[:, *upper][kept])
-            gaps.append(lesson.between(places[half])[:, *upper][kept].clamp(max=24))
+            gaps.append(lesson.between(places[part])[:, *upper][kept].clamp(max=24))
             columns.append(column_windows(lesson, some).flatten(0, 1))
-            winds.append(lesson.winding(places[half]).flatten())
-    distances = grown(torch.cat(rows), torch.cat(gaps), seed, rounds, leaves)
-    return distances, grown(torch.cat(columns), torch.cat(winds), seed, 100, 31), None
+            winds.append(lesson.winding(places[part]).flatten())
+    rows, gaps, turns = torch.cat(rows), torch.cat(gaps), grown(torch.cat(columns), torch.cat(winds), seed, 100, 31)
+    return [(grown(rows, gaps, seed, *size), turns, None) for size in sizes]
 
 
 def descended(distances, places, steps=150):
@@ -190,8 +189,8 @@ def network_scores(lesson, net, families, mixed=False):
 def tuned(lesson, learning, other, rival, trees):
     """What trees of each size reach on other families, a mean over depths: RMSD and lDDT by ending."""
     tried = []
-    for rounds, leaves in trees:
-        scores = rival_scores(lesson, learn(lesson, learning, rival, 9, rounds, leaves), rival, other)
+    for learnt in learn(lesson, learning, rival, 9, trees):
+        scores = rival_scores(lesson, learnt, rival, other)
         tried.append(
             {
                 name: {ending: round(sum(row) / len(row), 4) for ending, row in scores[name].items()}
@@ -228,7 +227,7 @@ def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, step
         found["tried"][rival] = tuned(lesson, learning, other, rival, trees)
         found["kept"][rival] = kept(found["tried"][rival], trees)
         size, began = found["kept"][rival]["size"], time.process_time()
-        learnt = [learn(lesson, learning, rival, seed, *size) for seed in seeds]
+        learnt = [learn(lesson, learning, rival, seed, [size])[0] for seed in seeds]
         found["cpu_seconds"][rival] = round((time.process_time() - began) / len(seeds), 1)  # of one
         found[rival] = [rival_scores(lesson, each, rival, held) for each in learnt]
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
