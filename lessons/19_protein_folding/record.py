@@ -200,12 +200,14 @@ def tuned(lesson, learning, other, rival, trees):
     return tried
 
 
-def kept(tried, trees):
-    """The size of trees and the ending with the least RMSD, and that size's ending with the best lDDT."""
-    rows = [min(each["rmsd"].values()) for each in tried]
-    best = tried[rows.index(min(rows))]
+def kept(tried, rivals, trees):
+    """Of these rivals the one with the least RMSD, with its size of trees and its best ending for each score."""
+    rows = [(min(row["rmsd"].values()), rival, n) for rival in rivals for n, row in enumerate(tried[rival])]
+    _, rival, n = min(rows)
+    best = tried[rival][n]
     return {
-        "size": trees[rows.index(min(rows))],
+        "rival": rival,
+        "size": trees[n],
         "rmsd": min(best["rmsd"], key=best["rmsd"].get),
         "lddt": max(best["lddt"], key=best["lddt"].get),
     }
@@ -225,11 +227,12 @@ def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, step
         found["tried"]["pseudocounts"].append(mean(rows))
     for rival in ("direct coupling", "trees", "trees twice"):
         found["tried"][rival] = tuned(lesson, learning, other, rival, trees)
-        found["kept"][rival] = kept(found["tried"][rival], trees)
-        size, began = found["kept"][rival]["size"], time.process_time()
-        learnt = [learn(lesson, learning, rival, seed, [size])[0] for seed in seeds]
-        found["cpu_seconds"][rival] = round((time.process_time() - began) / len(seeds), 1)  # of one
-        found[rival] = [rival_scores(lesson, each, rival, held) for each in learnt]
+    for name, rivals in (("direct coupling", ["direct coupling"]), ("trees", ["trees", "trees twice"])):
+        best, began = kept(found["tried"], rivals, trees), time.process_time()
+        learnt = [learn(lesson, learning, best["rival"], seed, [best["size"]])[0] for seed in seeds]
+        found["cpu_seconds"][name] = round((time.process_time() - began) / len(seeds), 1)  # of one
+        found["kept"][name] = best
+        found[name] = [rival_scores(lesson, each, best["rival"], held) for each in learnt]
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
     found["shuffled"] = [network_scores(lesson, load_folding(n, shuffled=True), held, mixed=True) for n in seeds]
     found["whole, read shuffled"] = [network_scores(lesson, load_folding(n), held, mixed=True) for n in seeds]
