@@ -89,12 +89,12 @@ def geometry(lesson, distances):
 def learn(lesson, families, rival, seed, sizes):
     """For each size: trees that guess distances, trees that guess windings, trees that guess distances again or none.
 
-    From families of all lengths and depths. The rival "trees twice" sees other families the second time, and what
-    triangles and space make of its first guesses.
+    From families of all lengths and depths. The rival "trees" guesses twice: the second time it sees other families,
+    and what triangles and space make of its first guesses.
     """
-    if rival == "trees twice":
+    if rival == "trees":
         halves = [{n: tuple(part[k::2] for part in parts) for n, parts in families.items()} for k in (0, 1)]
-        first, winds, _ = learn(lesson, halves[0], "trees", seed, [[100, 31]])[0]
+        first, winds, _ = learn(lesson, halves[0], "trees once", seed, [[100, 31]])[0]
         return [(first, winds, each[0]) for each in learn(lesson, halves[1], first, seed, sizes)]
     generator, rows, gaps, columns, winds = torch.Generator().manual_seed(seed), [], [], [], []
     for length, (places, letters) in families.items():
@@ -200,14 +200,12 @@ def tuned(lesson, learning, other, rival, trees):
     return tried
 
 
-def kept(tried, rivals, trees):
-    """Of these rivals the one with the least RMSD, with its size of trees and its best ending for each score."""
-    rows = [(min(row["rmsd"].values()), rival, n) for rival in rivals for n, row in enumerate(tried[rival])]
-    _, rival, n = min(rows)
-    best = tried[rival][n]
+def kept(tried, trees):
+    """The size of trees with the least RMSD, and its best ending for each score."""
+    rows = [min(each["rmsd"].values()) for each in tried]
+    best = tried[rows.index(min(rows))]
     return {
-        "rival": rival,
-        "size": trees[n],
+        "size": trees[rows.index(min(rows))],
         "rmsd": min(best["rmsd"], key=best["rmsd"].get),
         "lddt": max(best["lddt"], key=best["lddt"].get),
     }
@@ -225,14 +223,13 @@ def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, step
         pairs = [(y, x[:, :depth]) for y, x in other.values() for depth in lesson.DEPTHS[1:]]
         rows = [lesson.precision(direct_coupling(x, share), y) for y, x in pairs]
         found["tried"]["pseudocounts"].append(mean(rows))
-    for rival in ("direct coupling", "trees", "trees twice"):
+    for rival in ("direct coupling", "trees"):
         found["tried"][rival] = tuned(lesson, learning, other, rival, trees)
-    for name, rivals in (("direct coupling", ["direct coupling"]), ("trees", ["trees", "trees twice"])):
-        best, began = kept(found["tried"], rivals, trees), time.process_time()
-        learnt = [learn(lesson, learning, best["rival"], seed, [best["size"]])[0] for seed in seeds]
-        found["cpu_seconds"][name] = round((time.process_time() - began) / len(seeds), 1)  # of one
-        found["kept"][name] = best
-        found[name] = [rival_scores(lesson, each, best["rival"], held) for each in learnt]
+        found["kept"][rival] = kept(found["tried"][rival], trees)
+        size, began = found["kept"][rival]["size"], time.process_time()
+        learnt = [learn(lesson, learning, rival, seed, [size])[0] for seed in seeds]
+        found["cpu_seconds"][rival] = round((time.process_time() - began) / len(seeds), 1)  # of one
+        found[rival] = [rival_scores(lesson, each, rival, held) for each in learnt]
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
     found["shuffled"] = [network_scores(lesson, load_folding(n, shuffled=True), held, mixed=True) for n in seeds]
     found["whole, read shuffled"] = [network_scores(lesson, load_folding(n), held, mixed=True) for n in seeds]
