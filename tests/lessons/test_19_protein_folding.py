@@ -105,9 +105,9 @@ def test_without_coupling_columns_are_independent(lesson):
     """Families that evolve without pair gains leave no trace of contacts; with them they do."""
     places, parts = chains.folds(12, 28, seed=2)
     found = {}
-    for coupling in (0.0, 1.0):
-        letters = torch.from_numpy(chains.evolve(places, parts, 2, coupling=coupling))
-        found[coupling] = float(lesson.precision(lesson.information(letters), torch.from_numpy(places)).mean())
+    for strength in (0.0, 1.0):
+        letters = torch.from_numpy(chains.evolve(places, parts, 2, coupling=strength))
+        found[strength] = float(lesson.precision(lesson.information(letters), torch.from_numpy(places)).mean())
     assert found[0.0] < 0.35 < found[1.0] - 0.1
 
 
