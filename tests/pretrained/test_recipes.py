@@ -19,6 +19,7 @@ def little():
 def small(monkeypatch, little):
     """Recipes that read and measure little."""
     from tinyfrontier.pretrained.bert import recipe as bert
+    from tinyfrontier.pretrained.folding import recipe as folding
     from tinyfrontier.pretrained.gpt import recipe as gpt
     from tinyfrontier.pretrained.molecules import recipe as molecules
     from tinyfrontier.pretrained.programs import recipe as programs
@@ -27,6 +28,8 @@ def small(monkeypatch, little):
     for module in (bert, gpt):
         monkeypatch.setattr(module, "documentation", lambda packages: little)
     monkeypatch.setattr(bert, "BATCHES", 1)
+    monkeypatch.setattr(folding, "FAMILIES", 2)
+    monkeypatch.setattr(folding, "EXAM", 1)
     monkeypatch.setattr(molecules, "ATOMS", 3)
     monkeypatch.setattr(programs, "REQUESTS", 100)
     monkeypatch.setattr(programs, "EXAM", 4)

@@ -6,6 +6,7 @@ _HOMES = {
     "BERT": "bert",
     "BERTConfig": "bert",
     "DenoiserConfig": "denoiser",
+    "Folder": "folding",
     "Forecaster": "forecaster",
     "GPT": "gpt",
     "GPTConfig": "gpt",

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Forecaster, GPTConfig, MoleculeDenoiser
+from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Folder, Forecaster, GPTConfig, MoleculeDenoiser
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
@@ -136,6 +136,33 @@ def load_weather() -> tuple[Forecaster, Tensor, Tensor]:
     air = Atmosphere(figures["grid"], figures["steps_a_day"])
     net = _filled(Forecaster(air, stored["net.scales"], **figures["model"]), "weather", "net.")
     return net, stored["live"].float(), stored["starts"].float()
+
+
+def load_folding(seed: int = 0, shuffled: bool = False) -> Folder:
+    """One of the shipped folding networks, in evaluation mode and float32; see `card("folding")`.
+
+    Args:
+        seed: which of the three trainings.
+        shuffled: True for one that learnt from alignments with shuffled columns.
+
+    Raises:
+        ValueError: if `seed` is not 0, 1 or 2.
+    """
+    figures = figures_of("folding")
+    seeds = len(figures["measured"]["loss"])
+    if seed not in range(seeds):
+        raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
+    return _filled(Folder(**figures["model"]), "folding", f"{'shuffled' if shuffled else 'whole'}.{seed}.")
+
+
+def folding_exam() -> dict[int, tuple[Tensor, Tensor]]:
+    """The families that no folding network learnt from, by length: places (n, length, 3), letters (n, 128, length).
+
+    Places are in Angstrom, float32; letters are numbers, and the first sequence is the one whose fold is asked for.
+    """
+    stored = load_file(_folder("folding") / "model.safetensors")
+    lengths = sorted(int(name.split(".")[1]) for name in stored if name.startswith("exam.") and name.endswith("places"))
+    return {n: (stored[f"exam.{n}.places"].float(), stored[f"exam.{n}.letters"].long()) for n in lengths}
 
 
 def stable_diffusion_folder() -> Path:
