@@ -174,6 +174,13 @@ LAWS = {  # form of the law; c is drawn for each nature, and a factor stands bef
     "Arrhenius": lambda x, c: np.exp(-c / x),
     "Hill": lambda x, c: x**2 / (c + x**2),
 }
+OUTSIDE = {  # laws that need more than five symbols, or functions that the grammar lacks
+    "power and rest": lambda x, c: x**0.7 + 0.5 * c,
+    "two decays": lambda x, c: np.exp(-c * x) + 0.5 * np.exp(-0.2 * c * x),
+    "inhibition": lambda x, c: x / (c + x + x**2 / 4),
+    "damped swing": lambda x, c: np.exp(-x / 3) * np.cos(c * x),
+    "Planck": lambda x, c: x**3 / np.expm1(c * x),
+}
 LAWLESS = ("noise", "heavy noise", "smooth 0.3", "smooth 0.12", "smooth 0.05")
 
 
@@ -181,8 +188,8 @@ class Nature:
     """Something to measure at 40 settings: a law with noise, or none.
 
     Args:
-        name: a key of `LAWS`, or of `LAWLESS`: normal or lognormal noise whatever the setting, or a smooth
-            random curve with the named length (1 is the whole range of log x) and a little noise.
+        name: a key of `LAWS` or of `OUTSIDE`, or of `LAWLESS`: normal or lognormal noise whatever the setting, or a
+            smooth random curve with the named length (1 is the whole range of log x) and a little noise.
         seed: of the constants, the curve and the noise.
         noise: deviation of a law's noise, as a share of its range over the settings.
 
@@ -197,8 +204,9 @@ class Nature:
     """
 
     def __init__(self, name, seed=0, noise=0.01):
-        if name not in LAWS and name not in LAWLESS:
-            raise ValueError(f"name must be one of {', '.join([*LAWS, *LAWLESS])}, got {name!r}")
+        forms = LAWS | OUTSIDE
+        if name not in forms and name not in LAWLESS:
+            raise ValueError(f"name must be one of {', '.join([*forms, *LAWLESS])}, got {name!r}")
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise TypeError(f"seed must be an int, got {type(seed).__name__}")
         if isinstance(noise, bool) or not isinstance(noise, (int, float)):
@@ -207,9 +215,9 @@ class Nature:
             raise ValueError(f"noise must be finite and not negative, got {noise}")
         chance = self._chance = np.random.default_rng([30, int(seed)])
         self.name, self.factor, self.constant, self._heavy = name, math.nan, math.nan, name == "heavy noise"
-        if name in LAWS:
+        if name in forms:
             self.factor, self.constant = chance.uniform(1, 5), math.exp(chance.uniform(math.log(0.5), math.log(3)))
-            self.truth = self.factor * LAWS[name](SETTINGS, self.constant)
+            self.truth = self.factor * forms[name](SETTINGS, self.constant)
             self.deviation = noise * np.ptp(self.truth)
         elif name.startswith("smooth"):
             place = np.log(SETTINGS / SETTINGS[0]) / np.log(SETTINGS[-1] / SETTINGS[0])

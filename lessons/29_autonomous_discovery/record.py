@@ -1,18 +1,19 @@
-"""What lesson 29 records: twenty campaigns a landscape, an objective without signal, hours, laws and false alarms."""
+"""What lesson 29 records: forty campaigns a landscape, an objective without signal, hours, laws and false alarms."""
 
 import numpy as np
 from tinyfrontier.beside.lesson_29.candidates import best_seen
-from tinyfrontier.beside.lesson_29.laboratory import LAWLESS, LAWS, Laboratory, Nature, distance, graded
+from tinyfrontier.beside.lesson_29.laboratory import LAWLESS, LAWS, OUTSIDE, Laboratory, Nature, distance, graded
 from tinyfrontier.beside.lesson_29.rivals import design, forest_guess, local_search, search, spend
 
 SETTINGS = {
-    "seeds": 20,
-    "tuning_seeds": 4,
+    "seeds": 40,
+    "tuning_seeds": 8,
     "experiments": 30,
     "places": ["Hartmann", "reactor", "Branin"],
     "law_seeds": 20,
     "law_noise": [0.003, 0.01, 0.03],
-    "lawless": 40,
+    "lawless": 100,
+    "outside": 20,
     "law_experiments": 30,
     "budget": 80,
 }
@@ -24,6 +25,7 @@ QUICK = {
     "law_seeds": 1,
     "law_noise": [0.01],
     "lawless": 1,
+    "outside": 1,
     "law_experiments": 7,
     "budget": 20,
 }
@@ -35,6 +37,7 @@ TRIED = {  # three settings each, where there is one to choose
     "forest": ("leaf", [1, 2, 3]),
     "simplex": ("size", [0.1, 0.2, 0.4]),
     "steps": ("size", [0.05, 0.1, 0.2]),
+    "zoom": ("half-width", [0.1, 0.2, 0.3]),
     "Sobol": ("", [None]),
     "grid": ("", [None]),
     "random": ("", [None]),
@@ -142,8 +145,11 @@ def without_signal(lesson, seeds, tuning_seeds):
     return found
 
 
-def by_hours(lesson, seeds, budget):
-    """Regret at a quarter, a half and all of the budget, rows are seeds; and the batches lost, by machine."""
+def by_hours(lesson, seeds, tuning_seeds, budget):
+    """Regret at a quarter, a half and all of the budget, rows are seeds; and the batches lost, by machine.
+
+    The simplex's size is the one with the lowest regret at the end on other seeds.
+    """
     limits = [budget / 4, budget / 2, budget]
     machines = {
         "minds both": {},
@@ -159,32 +165,33 @@ def by_hours(lesson, seeds, budget):
             runs.append(spend(lab, lesson.thrifty(lab, np.random.default_rng([3, k]), **how), plan, budget))
         found[name] = [at_limits(trace, limits) for trace, _ in runs]
         lost[name] = [count for _, count in runs]
-    for name, setting in (("Sobol", None), ("simplex 0.2", 0.2), ("simplex 0.4", 0.4)):
-        found[name], lost[name] = [], []
-        for k in range(seeds):
-            lab = Laboratory("reactor", k, hazards=True)
-            x, y = rival_of_hours(lesson, lab, name, setting, k)
-            spent = np.cumsum(lab.hours(x))
-            inside = spent <= budget
-            safe = lab.safe(x)
-            trace = []
-            for n in range(3, int(inside.sum()) + 1):
-                if safe[:n].sum() >= 3:
-                    good = safe[:n]
-                    gp = lesson.GaussianProcess(x[:n][good], y[:n][good])
-                    best = x[:n][good][gp(x[:n][good])[0].argmax()]
-                    trace.append((spent[n - 1], float(lesson.regret(lab, best[None])[0])))
-            found[name].append(at_limits(trace, limits))
-            lost[name].append(int((~safe[inside]).sum()))
+    ends = {
+        size: np.median([rival_of_hours(lesson, "simplex", size, 100 + k, limits)[0][-1] for k in range(tuning_seeds)])
+        for size in TRIED["simplex"][1]
+    }
+    for name, size in (("Sobol", None), ("simplex", min(ends, key=ends.get))):
+        runs = [rival_of_hours(lesson, name, size, k, limits) for k in range(seeds)]
+        found[name], lost[name] = [list(each) for each in zip(*runs, strict=True)]
     return found, lost
 
 
-def rival_of_hours(lesson, lab, name, setting, seed):
-    """Sixty experiments of a rival that minds no hours; a lost batch counts as the worst so far."""
-    if setting is None:
+def rival_of_hours(lesson, name, size, seed, limits):
+    """Regrets at the limits, and lost batches, of a rival that minds no hours; a lost batch counts as the worst."""
+    lab = Laboratory("reactor", seed, hazards=True)
+    if name == "Sobol":
         x = design("Sobol", 3, 64, seed)
-        return x, np.array([lab.run(place) for place in x])
-    return local_search("simplex", lab, design("Sobol", 3, 5, seed), 64, setting, seed)
+        y = np.array([lab.run(place) for place in x])
+    else:
+        x, y = local_search(name, lab, design("Sobol", 3, 5, seed), 64, size, seed)
+    spent, safe, trace = np.cumsum(lab.hours(x)), lab.safe(x), []
+    within = spent <= limits[-1]
+    for n in range(3, int(within.sum()) + 1):
+        if safe[:n].sum() >= 3:
+            good = safe[:n]
+            gp = lesson.GaussianProcess(x[:n][good], y[:n][good])
+            best = x[:n][good][gp(x[:n][good])[0].argmax()]
+            trace.append((spent[n - 1], float(lesson.regret(lab, best[None])[0])))
+    return at_limits(trace, limits), int((~safe[within]).sum())
 
 
 def at_limits(trace, limits):
@@ -246,6 +253,29 @@ def inside(lesson, step, nature):
     return found + ([bool(abs(np.log(best[2] / fit.constant)) <= width[1])] if len(width) > 1 else [])
 
 
+def alarms(lesson, kinds, tries, experiments):
+    """By kind of nature and rule, in how many of `tries` it cries law; and how far the bet's formula is from a truth.
+
+    Args:
+        lesson: the lesson's definitions.
+        kinds: natures that are lawless, or whose law is outside the grammar.
+        tries: natures of each kind.
+        experiments: at most, in each.
+    """
+    cried, off = {}, []
+    for kind in kinds:
+        cried[kind] = {}
+        for seed in range(tries):
+            nature = Nature(kind, seed)
+            stops = rules_of(lesson, lesson.investigate(nature, seed, "bold", experiments, stop=False)[2])
+            for rule, step in stops.items():
+                cried[kind][rule] = cried[kind].get(rule, 0) + (step is not None)
+            step = stops["the bet, of one mind"]
+            if step is not None and kind in OUTSIDE:
+                off.append(float(np.abs(step.fit.mean - nature.truth).max() / np.ptp(nature.truth)))
+    return cried, row(off)
+
+
 def measure(
     lesson,
     *,
@@ -256,6 +286,7 @@ def measure(
     law_seeds,
     law_noise,
     lawless,
+    outside,
     law_experiments,
     budget,
 ):
@@ -264,28 +295,24 @@ def measure(
     `regret`: by landscape, experiments and search, one number a seed; `curve`: medians by experiments; `chosen`:
     settings and way to recommend; `signal`, `hours`, `lost`: see above; `laws`: by noise and choice of experiments;
     `final`: whether the last word is right; `inside`: how many intervals at the stop hold the truth, and of how many;
-    `false`: alarms of `tries` lawless natures.
+    `false`: alarms of `tries` lawless natures; `outside`: of `tries_outside` laws that the grammar cannot write, with
+    `off`, the largest error of the formulas of which the bet was sure, as shares of the truth's range.
     """
-    found = {"regret": {}, "curve": {}, "chosen": {}, "laws": {}, "final": {}, "inside": {}, "false": {}}
+    found = {"regret": {}, "curve": {}, "chosen": {}, "laws": {}, "final": {}, "inside": {}}
     for place in places:
         every = campaigns(lesson, place, seeds, tuning_seeds, experiments)
         found["regret"][place], found["curve"][place], found["chosen"][place] = every
+        print(place, {name: float(np.median(values)) for name, values in every[0]["30"].items()}, flush=True)
     found["signal"] = without_signal(lesson, seeds, tuning_seeds)
-    found["hours"], found["lost"] = by_hours(lesson, max(1, seeds // 2), budget)
+    found["hours"], found["lost"] = by_hours(lesson, max(1, seeds // 2), tuning_seeds, budget)
     for noise in law_noise:
         ways = ("random", "disagree", "bold") if noise == 0.01 else ("bold",)
-        few = max(1, law_seeds // 3)
-        main = {"bold"} if noise == 0.01 else set()
-        parts = {how: laws(lesson, law_seeds if how in main else few, noise, how, law_experiments) for how in ways}
+        parts = {how: laws(lesson, law_seeds, noise, how, law_experiments) for how in ways}
         found["laws"][str(noise)] = {how: part[0] for how, part in parts.items()}
         found["final"][str(noise)] = {how: part[1] for how, part in parts.items()}
         found["inside"][str(noise)] = {how: [sum(part[2]), len(part[2])] for how, part in parts.items()}
-    for kind in LAWLESS:
-        alarms = {}
-        for seed in range(lawless):
-            steps = lesson.investigate(Nature(kind, seed), seed, "bold", law_experiments, stop=False)[2]
-            for rule, step in rules_of(lesson, steps).items():
-                alarms[rule] = alarms.get(rule, 0) + (step is not None)
-        found["false"][kind] = alarms
-    found["tries"] = lawless
+        print("laws with noise", noise, found["inside"][str(noise)], flush=True)
+    found["false"], _ = alarms(lesson, LAWLESS, lawless, law_experiments)
+    found["outside"], found["off"] = alarms(lesson, OUTSIDE, outside, law_experiments)
+    found["tries"], found["tries_outside"] = lawless, outside
     return found

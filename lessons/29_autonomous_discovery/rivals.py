@@ -1,4 +1,4 @@
-"""Searches that use no Gaussian process: designs fixed beforehand, a simplex, random steps, and a forest's guess.
+"""Searches that use no Gaussian process: designs fixed beforehand, simplex, steps, zoom, and a forest's guess.
 
 Places are rows of the unit cube; a laboratory has `dimensions`, `noise` and `run(place)`. Draws nothing.
 """
@@ -10,6 +10,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 GRIDS = {2: (6, 5), 3: (4, 3, 3)}  # points along each axis, 30 or a few more
 KINDS = ("random", "grid", "Sobol")
+EVEN = 14 / 30  # share of its experiments that zoom spends on an even plan
+NEARER = (1, 0.5, 0.3, 0.15)  # half-widths of its four batches, as shares of the first
 
 
 def _whole(name, value, least):
@@ -60,12 +62,13 @@ def local_search(kind, laboratory, start, count, size, seed):
     """Search from the best of the first places, without a model.
 
     Args:
-        kind: "simplex" (Nelder-Mead; a simplex that has shrunk to nothing starts anew at a random place) or "steps" (a
-            normal step from the best result so far, steps shrinking to a third until the end).
+        kind: "simplex" (Nelder-Mead; a simplex that has shrunk to nothing starts anew at a random place), "steps" (a
+            normal step from the best result so far, steps shrinking to a third until the end) or "zoom" (four batches
+            at random in a box around the best result so far, each box smaller than the last).
         laboratory: where the experiments are made.
         start: the first places (n, d).
         count: all experiments, those at `start` included.
-        size: edge of the first simplex, or deviation of the first step.
+        size: edge of the first simplex, deviation of the first step, or half the width of the first box.
         seed: of the steps and new starts.
 
     Returns:
@@ -74,8 +77,8 @@ def local_search(kind, laboratory, start, count, size, seed):
     Raises:
         ValueError: if `kind` is unknown, `size` is not above 0, or `count` is below the number of first places.
     """
-    if kind not in ("simplex", "steps"):
-        raise ValueError(f"kind must be simplex or steps, got {kind!r}")
+    if kind not in ("simplex", "steps", "zoom"):
+        raise ValueError(f"kind must be simplex, steps or zoom, got {kind!r}")
     if not size > 0:
         raise ValueError(f"size must be above 0, got {size}")
     if count < len(start):
@@ -106,6 +109,10 @@ def local_search(kind, laboratory, start, count, size, seed):
             best = places[int(np.argmax(results))]
             left = (count - len(places)) / max(1, count - len(start))
             loss(best + size * (1 + 2 * left) / 3 * chance.standard_normal(d))
+        for batch, nearer in enumerate(NEARER):
+            best, end = places[int(np.argmax(results))], len(start) + (batch + 1) * (count - len(start)) // len(NEARER)
+            while len(places) < end:
+                loss(best + size * nearer * chance.uniform(-1, 1, d))
     except _NoBudgetError:
         pass
     return np.array(places), np.array(results)
@@ -115,17 +122,17 @@ def search(name, laboratory, seed, count, first, setting=0.2):
     """Places (count, d) and results (count,) of a search without a model.
 
     Args:
-        name: "random", "grid", "Sobol", "simplex" or "steps".
+        name: "random", "grid", "Sobol", "simplex", "steps" or "zoom".
         laboratory: where the experiments are made.
         seed: of the design, the steps and new starts.
         count: of experiments.
-        first: how many of a Sobol design a simplex or steps begin with.
-        setting: size of the simplex or of the steps.
+        first: how many of a Sobol design a simplex or steps begin with; zoom begins with nearly half of all.
+        setting: size of the simplex, the steps or the first box.
     """
     if name in KINDS:
         x = design(name, laboratory.dimensions, count, seed)
         return x, np.array([laboratory.run(place) for place in x])
-    start = design("Sobol", laboratory.dimensions, first, seed)
+    start = design("Sobol", laboratory.dimensions, max(1, round(EVEN * count)) if name == "zoom" else first, seed)
     return local_search(name, laboratory, start, count, setting, seed)
 
 
