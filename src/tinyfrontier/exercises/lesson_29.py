@@ -49,9 +49,9 @@ def _():
     x = np.array([[0.0], [0.3], [0.9]])
     near = np.exp(-((x - x.T) ** 2) / 0.02)
     yield "at the measured places, hardly any noise", near, near, 1.0, 1e-14, np.array([1.0, -2.0, 0.5])
-    for height in (0.2, 0.8, 1.3, 2.9, 5.3):  # for some, rounding goes below zero
+    for height in (0.2, 0.8, 3.0, 0.8 * 2**40, 3.0 * 2**40):  # rounding goes below zero, by no route above
         one = np.array([[height]])
-        yield f"at the only measured place, height {height}", one, one, height, 1e-20, np.array([1.5])
+        yield f"at the only measured place, height {height:.3g}", one, one, height, 1e-20, np.array([1.5])
     yield "at a measured place, much noise", near, near[:, :1], 1.0, 4.0, np.array([1.0, -2.0, 0.5])
     same = np.ones((4, 4)) * 2.0
     yield "one place measured four times", same, 2.0 * np.ones((4, 2)), 2.0, 0.5, np.array([1.0, 2.0, 3.0, 4.0])
@@ -104,6 +104,43 @@ def _(among, across, height, noise, y):
     upper = np.linalg.cholesky(among + noise * np.eye(len(y))).T
     half = np.linalg.solve(upper, across)
     return half.T @ np.linalg.solve(upper, y), np.sqrt(np.maximum(height - (half**2).sum(0), 0))
+
+
+@posterior.mistake(
+    "centred", "the mean of y was taken away and added again. This process has mean zero: use y as it is."
+)
+def _(among, across, height, noise, y):
+    lower = np.linalg.cholesky(among + noise * np.eye(len(y)))
+    half = np.linalg.solve(lower, across)
+    mean = y.mean() + half.T @ np.linalg.solve(lower, y - y.mean())
+    return mean, np.sqrt(np.maximum(height - (half**2).sum(0), 0))
+
+
+@posterior.mistake("less its mean", "the mean of y was taken away and never came back. Use y as it is.")
+def _(among, across, height, noise, y):
+    lower = np.linalg.cholesky(among + noise * np.eye(len(y)))
+    half = np.linalg.solve(lower, across)
+    return half.T @ np.linalg.solve(lower, y - y.mean()), np.sqrt(np.maximum(height - (half**2).sum(0), 0))
+
+
+@posterior.mistake(
+    "sign dropped",
+    "a variance a little below zero was turned positive, and its root is no longer small. Its deviation is 0.",
+)
+def _(among, across, height, noise, y):
+    lower = np.linalg.cholesky(among + noise * np.eye(len(y)))
+    half = np.linalg.solve(lower, across)
+    return half.T @ np.linalg.solve(lower, y), np.sqrt(np.abs(height - (half**2).sum(0)))
+
+
+@posterior.mistake(
+    "a floor above zero",
+    "the variance was kept above a small number. What is a little below zero counts as 0, and so does its root.",
+)
+def _(among, across, height, noise, y):
+    lower = np.linalg.cholesky(among + noise * np.eye(len(y)))
+    half = np.linalg.solve(lower, across)
+    return half.T @ np.linalg.solve(lower, y), np.sqrt(np.maximum(height - (half**2).sum(0), 1e-10))
 
 
 @posterior.mistake("covariance", "the variances at new places stand on the diagonal; a whole matrix was returned.")
@@ -264,6 +301,32 @@ def _(mean, deviation, best):
     return np.maximum(mean - best, 0.0)
 
 
+@expected_improvement.mistake(
+    "swapped",
+    "density and distribution changed places: the gain goes with the distribution, the deviation with the density.",
+)
+def _(mean, deviation, best):
+    from scipy.special import ndtr
+
+    gain, known = mean - best, deviation == 0
+    z = gain / np.where(known, 1, deviation)
+    unsure = gain * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) + deviation * ndtr(z)
+    return np.where(known, np.maximum(gain, 0), unsure)
+
+
+@expected_improvement.mistake(
+    "clipped first",
+    "the gain was cut at 0 before z. A mean below the best has a negative gain, and still may improve with luck.",
+)
+def _(mean, deviation, best):
+    from scipy.special import ndtr
+
+    gain = np.maximum(mean - best, 0)
+    z = gain / np.where(deviation == 0, 1, deviation)
+    unsure = gain * ndtr(z) + deviation * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    return np.where(deviation == 0, gain, unsure)
+
+
 @expected_improvement.mistake("density alone", "the first term is missing: the gain times the probability of a gain.")
 def _(mean, deviation, best):
     z = (mean - best) / np.where(deviation == 0, 1, deviation)
@@ -354,6 +417,14 @@ description_length.slip("np.log(np.maximum", "np.log2(np.maximum", "bits").says(
 )
 
 
+@description_length.mistake(
+    "the shortest alone", "one number came out, the shortest. Return the length of each hypothesis, an array."
+)
+def _(squares, count, constants, symbols, words, resolution):
+    left = count / 2 * np.log(np.maximum(squares / count, resolution**2))
+    return np.min(left + constants / 2 * np.log(count) + symbols * np.log(words))
+
+
 @exercise(
     returns="a float array (n,) and an int or None",
     points=3,
@@ -398,6 +469,12 @@ def _():
     yield "sure of a loser", np.array([-1e4, 1e4, 1.0]), np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, -9.0]]), 0.05
     yield "huge winnings", np.array([1e4, 1e4]), np.array([[-1e4, -1e4]]), 0.001
     yield "as many rivals as experiments", np.array([2.0, 2.0]), np.array([[0.0, 1.0], [1.5, -1.0]]), 0.1
+    yield (
+        "each rival beaten at some time, both together later",
+        np.zeros(3),
+        np.array([[-4.0, 4.0, -4.0], [0.0, -4.0, 0.0]]),
+        0.05,
+    )
 
 
 @first_sure.usual
@@ -467,6 +544,17 @@ def _(law, rivals, alpha):
 def _(law, rivals, alpha):
     wealth = np.cumsum(law - rivals, axis=1).min(axis=0)
     return wealth, int(np.argmax(wealth >= -np.log(alpha))) + 1
+
+
+@first_sure.mistake(
+    "each at its time",
+    "each rival was beaten at some time, not all at once. The wealth against the hardest has to reach 1 / alpha.",
+)
+def _(law, rivals, alpha):
+    totals = np.cumsum(law - rivals, axis=1)
+    first = [np.flatnonzero(total >= -np.log(alpha)) for total in totals]
+    beaten = all(len(each) for each in first)
+    return totals.min(axis=0), int(max(each[0] for each in first)) + 1 if beaten else None
 
 
 @first_sure.mistake(
