@@ -44,7 +44,7 @@ TRIED = {  # three settings each, where there is one to choose
 }
 COUNTS = (15, 30)
 DRAWN = ("EI", "greedy", "Sobol")  # whose medians are recorded after every experiment
-R2 = (0.9, 0.99, 0.998)
+R2 = (0.9, 0.99, 0.998, 0.9995)
 
 
 def row(values, digits=4):
@@ -207,6 +207,7 @@ def rules_of(lesson, steps):
         "R² > 0.9": lambda step: step.r2 > R2[0],
         "R² > 0.99, of one mind": lambda step: step.r2 > R2[1] and step.dissent <= 0.01,
         "R² > 0.998, of one mind": lambda step: step.r2 > R2[2] and step.dissent <= 0.01,
+        "R² > 0.9995, of one mind": lambda step: step.r2 > R2[3] and step.dissent <= 0.01,
         "the bet alone": lambda step: step.wealth >= rich,
         "the bet, of one mind": lesson.sure,
     }
