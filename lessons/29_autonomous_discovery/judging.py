@@ -59,11 +59,12 @@ def standing(regret, name, rivals):
     return medians, clear
 
 
-def tally(said):
-    """Share of campaigns in which a rule stops, of its stops that are right, and its median stop.
+def tally(said, never=31):
+    """Share of campaigns in which a rule stops, of its stops that are right, and the median wait over all campaigns.
 
     Args:
         said: by law, one entry a campaign: `[experiments, right]` where the rule stopped, None where it did not.
+        never: the wait of a campaign in which it did not stop.
 
     Raises:
         ValueError: if there is no campaign.
@@ -73,4 +74,4 @@ def tally(said):
         raise ValueError("said must hold at least one campaign, got none")
     stopped = [each for each in every if each]
     right = sum(each[1] for each in stopped) / max(1, len(stopped))
-    return len(stopped) / len(every), right, float(np.median([each[0] for each in stopped] or [0]))
+    return len(stopped) / len(every), right, float(np.median([each[0] if each else never for each in every]))

@@ -9,6 +9,7 @@ from tinyfrontier.beside.lesson_29.judging import clearly, standing, tally, with
 from tinyfrontier.beside.lesson_29.laboratory import (
     LANDSCAPES,
     LAWS,
+    OUTSIDE,
     SETTINGS,
     Laboratory,
     Nature,
@@ -18,7 +19,7 @@ from tinyfrontier.beside.lesson_29.laboratory import (
 )
 from tinyfrontier.beside.lesson_29.lawbook import Lawbook
 from tinyfrontier.beside.lesson_29.library import botorch_scores, scikit_says
-from tinyfrontier.beside.lesson_29.rivals import design, forest_guess, local_search, spend
+from tinyfrontier.beside.lesson_29.rivals import design, forest_guess, local_search, search, spend
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.authoring.records import recipe
@@ -89,6 +90,18 @@ def test_a_campaign_is_the_same_twice_and_finds_the_hill(lesson):
     assert len(runs[0][2]) == 12
 
 
+def test_a_campaign_follows_the_plan_until_two_results_differ(lesson):
+    """While a laboratory says the same always, the machine has nothing to learn from and stays with the even plan."""
+    plan = design("Sobol", 3, 30, 1)
+    x, y, _ = lesson.campaign(graded(Laboratory("Hartmann", 1), [99.0]), lesson.ei, 1)
+    assert np.array_equal(x, plan)
+    assert set(y) == {0.0}
+    x, y, _ = lesson.campaign(graded(Laboratory("Hartmann", 1), [0.5]), lesson.ei, 1)
+    first = next(n for n in range(5, 30) if len(set(y[:n])) > 1)
+    assert np.array_equal(x[:first], plan[:first])
+    assert not np.array_equal(x[first:], plan[first:])
+
+
 def test_regret_is_measured_without_noise_at_what_is_recommended(lesson):
     """The best seen place counts by its true value; a perfect recommendation has regret 0."""
     lab, x = Laboratory("Branin", 0), design("random", 2, 8, 0)
@@ -149,6 +162,13 @@ def test_rivals_keep_to_their_budget():
         assert len(y) == 40
         assert np.array_equal(x[:5], start)
         assert lab.truth(x[5:]).max() > lab.truth(start).max()
+    x, y = local_search("zoom", Laboratory("Hartmann", 3), start, 25, 0.2, 0)
+    assert np.array_equal(x[:5], start)
+    for batch, half in enumerate((0.2, 0.1, 0.06, 0.03)):
+        at = 5 + 5 * batch
+        assert (np.abs(x[at : at + 5] - x[y[:at].argmax()]) <= half + 1e-12).all()
+    assert np.array_equal(search("zoom", Laboratory("Hartmann", 3), 0, 30, 5)[0][:14], design("Sobol", 3, 14, 0))
+    x, y = local_search("steps", Laboratory("Hartmann", 3), start, 40, 0.2, 0)
     mean, deviation = forest_guess(x, y, x, 1)
     assert np.corrcoef(mean, y)[0, 1] > 0.9
     assert (deviation >= 0).all()
@@ -179,9 +199,9 @@ def test_standing_takes_the_best_rival():
 
 
 def test_tally_counts_stops_and_right_ones():
-    """Three of four campaigns stop, two of three rightly, the median after seven experiments."""
-    assert tally({"x": [[5, True], None], "y": [[9, False], [7, True]]}) == (0.75, 2 / 3, 7.0)
-    assert tally({"x": [None]}) == (0.0, 0.0, 0.0)
+    """Three of four campaigns stop, two of three rightly; one that never stops waits longer than all."""
+    assert tally({"x": [[5, True], None], "y": [[9, False], [7, True]]}) == (0.75, 2 / 3, 8.0)
+    assert tally({"x": [None]}) == (0.0, 0.0, 31.0)
 
 
 def test_bandits_know_their_extremes(lesson):
@@ -190,6 +210,21 @@ def test_bandits_know_their_extremes(lesson):
     gap = 10 / 11 - 0.5  # the best of ten uniform rates less their mean
     assert abs(wild[-1].mean() - gap) < 0.03
     assert learning[-1].mean() < learning[20].mean() < gap
+
+
+def test_hope_tries_every_arm_and_dice_do_not(lesson):
+    """An arm that counts as sure to pay is tried at some time; one that counts as a half often never is."""
+    tries = {}
+    for hope in (1, 2):
+        choose, last = lesson.exploring(0, hope), {}
+
+        def watch(wins, tries, t, chance, choose=choose, last=last):
+            last["tries"] = tries.copy()
+            return choose(wins, tries, t, chance)
+
+        bandit(watch, pulls=300, runs=100)
+        tries[hope] = (last["tries"] == 0).mean()
+    assert tries[2] > 2 * tries[1]
 
 
 def test_the_grammar_holds_the_laws_once(lesson):
@@ -209,6 +244,15 @@ def test_a_law_is_found_with_its_constants(lesson, name):
     best = lesson.shortest(np.arange(40), nature.truth)[0][0]
     assert distance(lambda c: lesson.BOOK.formula(best.law, c), nature.truth) < 1e-6
     assert np.abs(best.factor * lesson.BOOK.formula(best.law, best.constant) - nature.truth).max() < 2e-3
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_law_outside_the_grammar_is_not_in_it(lesson, name):
+    """Without noise, all settings measured: none of the eight shortest descriptions can be the truth."""
+    for seed in range(3):
+        nature = Nature(name, seed, noise=0.0)
+        top, _ = lesson.shortest(np.arange(40), nature.truth)
+        assert min(distance(lambda c, law=fit.law: lesson.BOOK.formula(law, c), nature.truth) for fit in top) > 1e-4
 
 
 def test_intervals_hold_the_truth(lesson):
