@@ -21,6 +21,18 @@ def clearly(better, worse):
     return bool(lower and wilcoxon(better, worse, alternative="less").pvalue < LEVEL)
 
 
+def beyond(worse, better):
+    """Whether one policy loses more than another, in paired runs (n,), by two standard errors of the mean difference.
+
+    Raises:
+        ValueError: if there is not one number a run in both, two runs or more.
+    """
+    gap = np.subtract(worse, better) if np.shape(worse) == np.shape(better) else np.zeros(0)
+    if gap.ndim != 1 or len(gap) < 2:
+        raise ValueError(f"better must have one number a run as worse has, got {np.shape(better)}, {np.shape(worse)}")
+    return bool(gap.mean() > 2 * gap.std(ddof=1) / np.sqrt(len(gap)))
+
+
 def within(count, tries, share):
     """Whether so many of `tries` are not clearly more than a share, by the binomial test.
 

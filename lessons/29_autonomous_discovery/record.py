@@ -12,8 +12,7 @@ SETTINGS = {
     "places": ["Hartmann", "reactor", "Branin"],
     "law_seeds": 20,
     "law_noise": [0.003, 0.01, 0.03],
-    "lawless": 100,
-    "outside": 20,
+    "lawless": 60,
     "law_experiments": 30,
     "budget": 80,
 }
@@ -25,7 +24,6 @@ QUICK = {
     "law_seeds": 1,
     "law_noise": [0.01],
     "lawless": 1,
-    "outside": 1,
     "law_experiments": 7,
     "budget": 20,
 }
@@ -287,7 +285,6 @@ def measure(
     law_seeds,
     law_noise,
     lawless,
-    outside,
     law_experiments,
     budget,
 ):
@@ -296,8 +293,8 @@ def measure(
     `regret`: by landscape, experiments and search, one number a seed; `curve`: medians by experiments; `chosen`:
     settings and way to recommend; `signal`, `hours`, `lost`: see above; `laws`: by noise and choice of experiments;
     `final`: whether the last word is right; `inside`: how many intervals at the stop hold the truth, and of how many;
-    `false`: alarms of `tries` lawless natures; `outside`: of `tries_outside` laws that the grammar cannot write, with
-    `off`, the largest error of the formulas of which the bet was sure, as shares of the truth's range.
+    `false`: alarms of `tries` lawless natures; `outside`: of as many laws that the grammar cannot write, with `off`,
+    the largest error of the formulas of which the bet was sure, as shares of the truth's range.
     """
     found = {"regret": {}, "curve": {}, "chosen": {}, "laws": {}, "final": {}, "inside": {}}
     for place in places:
@@ -314,6 +311,6 @@ def measure(
         found["inside"][str(noise)] = {how: [sum(part[2]), len(part[2])] for how, part in parts.items()}
         print("laws with noise", noise, found["inside"][str(noise)], flush=True)
     found["false"], _ = alarms(lesson, LAWLESS, lawless, law_experiments)
-    found["outside"], found["off"] = alarms(lesson, OUTSIDE, outside, law_experiments)
-    found["tries"], found["tries_outside"] = lawless, outside
+    found["outside"], found["off"] = alarms(lesson, OUTSIDE, lawless, law_experiments)
+    found["tries"] = lawless
     return found

@@ -1,6 +1,7 @@
 """Searches that use no Gaussian process: designs fixed beforehand, simplex, steps, zoom, and a forest's guess.
 
-Places are rows of the unit cube; a laboratory has `dimensions`, `noise` and `run(place)`. Draws nothing.
+Also two curious policies for bandits. Places are rows of the unit cube; a laboratory has `dimensions`, `noise` and
+`run(place)`. Draws nothing.
 """
 
 import numpy as np
@@ -181,3 +182,18 @@ def spend(laboratory, choose, plan, budget):
         y.append(laboratory.run(place))
         spent += float(laboratory.hours(place[None])[0])
     return np.array(trace).reshape(-1, 2), int(np.isnan(y).sum())
+
+
+def confident(width, hope=2):
+    """A policy for `bandit`: mean of each arm, untried counting as 1 / hope, and a bonus for few tries (UCB)."""
+
+    def choose(wins, tries, t, chance):
+        bonus = width * np.sqrt(np.log(t + 1) / (tries + 1))
+        return ((wins + 1) / (tries + hope) + bonus + 1e-9 * chance.random(wins.shape)).argmax(1)
+
+    return choose
+
+
+def drawing(wins, tries, t, chance):
+    """A policy for `bandit`, Thompson sampling: the best arm of one draw from what is believed of each."""
+    return chance.beta(wins + 1, tries - wins + 1).argmax(1)

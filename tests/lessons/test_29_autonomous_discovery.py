@@ -19,7 +19,7 @@ from tinyfrontier.beside.lesson_29.laboratory import (
 )
 from tinyfrontier.beside.lesson_29.lawbook import Lawbook
 from tinyfrontier.beside.lesson_29.library import botorch_scores, scikit_says
-from tinyfrontier.beside.lesson_29.rivals import design, forest_guess, local_search, search, spend
+from tinyfrontier.beside.lesson_29.rivals import design, drawing, forest_guess, local_search, search, spend
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.authoring.records import recipe
@@ -206,7 +206,7 @@ def test_tally_counts_stops_and_right_ones():
 
 def test_bandits_know_their_extremes(lesson):
     """Random pulls lose the mean gap for ever; learning loses less and less."""
-    wild, learning = (bandit(choose, pulls=200, runs=200) for choose in (lesson.exploring(1), lesson.drawing))
+    wild, learning = (bandit(choose, pulls=200, runs=200) for choose in (lesson.exploring(1), drawing))
     gap = 10 / 11 - 0.5  # the best of ten uniform rates less their mean
     assert abs(wild[-1].mean() - gap) < 0.03
     assert learning[-1].mean() < learning[20].mean() < gap
