@@ -87,7 +87,7 @@ def searched(lesson, place, name, setting, seed, experiments, counts):
         x, y, said = lesson.campaign(lab, scores[name], seed, experiments, **{TRIED[name][0]: setting})
         said = said[[n - lesson.FIRST for n in counts]]
     else:
-        x, y = search(name, lab, seed, experiments, lesson.FIRST, setting)
+        x, y = search(name, lab, seed, experiments, lesson.FIRST, setting, lesson.believed)
         said = lesson.replay(x, y, seed, counts)
     return {"model": lesson.regret(lab, said), "seen": lesson.regret(lab, best_seen(x, y, counts))}
 

@@ -1,4 +1,4 @@
-"""Searches that use no Gaussian process: designs fixed beforehand, simplex, steps, zoom, and a forest's guess.
+"""Searches without an acquisition function: designs fixed beforehand, simplex, steps, zoom, and a forest's guess.
 
 Also two curious policies for bandits. Places are rows of the unit cube; a laboratory has `dimensions`, `noise` and
 `run(place)`. Draws nothing.
@@ -59,18 +59,19 @@ class _NoBudgetError(Exception):
     """The last experiment has been made."""
 
 
-def local_search(kind, laboratory, start, count, size, seed):
-    """Search from the best of the first places, without a model.
+def local_search(kind, laboratory, start, count, size, seed, centre=None):
+    """Search from the best of the first places.
 
     Args:
         kind: "simplex" (Nelder-Mead; a simplex that has shrunk to nothing starts anew at a random place), "steps" (a
-            normal step from the best result so far, steps shrinking to a third until the end) or "zoom" (four batches
-            at random in a box around the best result so far, each box smaller than the last).
+            normal step from the best result so far, steps shrinking to a third until the end) or "zoom" (four
+            even batches, each in a smaller box than the last around what is believed best).
         laboratory: where the experiments are made.
         start: the first places (n, d).
         count: all experiments, those at `start` included.
         size: edge of the first simplex, deviation of the first step, or half the width of the first box.
-        seed: of the steps and new starts.
+        seed: of the steps, the batches and new starts.
+        centre: for zoom, `centre(x, y)` is the place (d,) believed best; the best result so far without it.
 
     Returns:
         All places (count, d) and results (count,); a failed experiment (nan) counted as the worst result so far.
@@ -111,16 +112,17 @@ def local_search(kind, laboratory, start, count, size, seed):
             left = (count - len(places)) / max(1, count - len(start))
             loss(best + size * (1 + 2 * left) / 3 * chance.standard_normal(d))
         for batch, nearer in enumerate(NEARER):
-            best, end = places[int(np.argmax(results))], len(start) + (batch + 1) * (count - len(start)) // len(NEARER)
-            while len(places) < end:
-                loss(best + size * nearer * chance.uniform(-1, 1, d))
+            end = len(start) + (batch + 1) * (count - len(start)) // len(NEARER)
+            best = places[int(np.argmax(results))] if centre is None else centre(np.array(places), np.array(results))
+            for step in qmc.Sobol(d, seed=chance).random_base2(5)[: end - len(places)]:
+                loss(best + size * nearer * (2 * step - 1))
     except _NoBudgetError:
         pass
     return np.array(places), np.array(results)
 
 
-def search(name, laboratory, seed, count, first, setting=0.2):
-    """Places (count, d) and results (count,) of a search without a model.
+def search(name, laboratory, seed, count, first, setting=0.2, centre=None):
+    """Places (count, d) and results (count,) of a search that no acquisition function leads.
 
     Args:
         name: "random", "grid", "Sobol", "simplex", "steps" or "zoom".
@@ -129,12 +131,13 @@ def search(name, laboratory, seed, count, first, setting=0.2):
         count: of experiments.
         first: how many of a Sobol design a simplex or steps begin with; zoom begins with nearly half of all.
         setting: size of the simplex, the steps or the first box.
+        centre: for zoom, as in `local_search`.
     """
     if name in KINDS:
         x = design(name, laboratory.dimensions, count, seed)
         return x, np.array([laboratory.run(place) for place in x])
     start = design("Sobol", laboratory.dimensions, max(1, round(EVEN * count)) if name == "zoom" else first, seed)
-    return local_search(name, laboratory, start, count, setting, seed)
+    return local_search(name, laboratory, start, count, setting, seed, centre)
 
 
 def forest_guess(x, y, places, leaf, trees=20):

@@ -167,6 +167,9 @@ def test_rivals_keep_to_their_budget():
     for batch, half in enumerate((0.2, 0.1, 0.06, 0.03)):
         at = 5 + 5 * batch
         assert (np.abs(x[at : at + 5] - x[y[:at].argmax()]) <= half + 1e-12).all()
+    x, _ = local_search("zoom", Laboratory("Hartmann", 3), start, 25, 0.2, 0, lambda x, y: np.full(3, 0.5))
+    assert (np.abs(x[5:] - 0.5) <= 0.2).all()
+    assert (np.abs(x[20:] - 0.5) <= 0.03).all()
     assert np.array_equal(search("zoom", Laboratory("Hartmann", 3), 0, 30, 5)[0][:14], design("Sobol", 3, 14, 0))
     x, y = local_search("steps", Laboratory("Hartmann", 3), start, 40, 0.2, 0)
     mean, deviation = forest_guess(x, y, x, 1)
