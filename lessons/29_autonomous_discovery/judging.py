@@ -44,6 +44,17 @@ def within(count, tries, share):
     return bool(binomtest(int(count), int(tries), share, alternative="greater").pvalue > LEVEL)
 
 
+def upper(count, tries):
+    """The upper end of the 95 % interval (Clopper and Pearson's) of a share that was hit so often in `tries`.
+
+    Raises:
+        ValueError: if `count` is not from 0 to `tries`.
+    """
+    if not 0 <= count <= tries:
+        raise ValueError(f"count must be from 0 to {tries}, got {count}")
+    return float(binomtest(int(count), int(tries)).proportion_ci().high)
+
+
 def standing(regret, name, rivals):
     """How a search stands against the best of some rivals, by landscape and number of experiments.
 
