@@ -21,7 +21,7 @@ def clearly(better, worse):
     return bool(lower and wilcoxon(better, worse, alternative="less").pvalue < LEVEL)
 
 
-def beyond(worse, better):
+def above(worse, better):
     """Whether one policy loses more than another, in paired runs (n,), by two standard errors of the mean difference.
 
     Raises:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from tinyfrontier.beside.lesson_29.candidates import best_seen, somewhere
-from tinyfrontier.beside.lesson_29.judging import beyond, clearly, standing, tally, upper, within
+from tinyfrontier.beside.lesson_29.judging import above, clearly, standing, tally, upper, within
 from tinyfrontier.beside.lesson_29.laboratory import (
     LANDSCAPES,
     LAWS,
@@ -189,11 +189,11 @@ def test_judging_asks_for_more_than_luck():
 
 
 def test_paired_runs_and_intervals():
-    """A steady small loss is beyond two errors, noise is not; none of sixty still allows six percent."""
+    """A steady small loss is above two errors, noise is not; none of sixty still allows six percent."""
     noise = np.random.default_rng(0).normal(size=400)
-    assert beyond(noise + 0.1 + 0.1 * noise[::-1], noise)
-    assert not beyond(noise, noise[::-1])
-    assert not beyond(noise, noise + 0.1)
+    assert above(noise + 0.1 + 0.1 * noise[::-1], noise)
+    assert not above(noise, noise[::-1])
+    assert not above(noise, noise + 0.1)
     assert upper(0, 60) == pytest.approx(1 - 0.025 ** (1 / 60))
     assert upper(60, 60) == 1
 
@@ -327,7 +327,7 @@ def test_an_investigation_stops_when_it_is_sure(lesson):
         (lambda: clearly([1.0], [1.0, 2.0]), ValueError, "worse"),
         (lambda: within(5, 4, 0.05), ValueError, "count"),
         (lambda: upper(5, 4), ValueError, "count"),
-        (lambda: beyond([1.0, 2.0], [1.0]), ValueError, "better"),
+        (lambda: above([1.0, 2.0], [1.0]), ValueError, "better"),
         (lambda: standing({}, "EI", ()), ValueError, "rivals"),
         (lambda: tally({}), ValueError, "said"),
         (lambda: bandit(None, runs=0), ValueError, "runs"),
