@@ -1,19 +1,21 @@
 """What lesson 28 records: caps by searcher and seed, transfer, guides by seed, hard theorems by round."""
 
+import itertools
 import time
 
+import numpy as np
 from tinyfrontier.beside.lesson_28.programs import counts, priorities
-from tinyfrontier.beside.lesson_28.rewriting import SIZES, features, rewritings, size, theorems
+from tinyfrontier.beside.lesson_28.rewriting import SIZES, arrows, features, rewritings, size, theorems
 
 SETTINGS = {
     "seeds": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    "tries": {"4": 1000, "5": 4500, "6": 1500, "7": 500},
-    "picking": [100, 101, 102],
-    "picking_tries": 500,
+    "tries": {"4": 1000, "5": 3000, "6": 1500, "7": 1000},
+    "picking": [100, 101, 102, 103, 104, 105],
+    "picking_tries": 1000,
     "guides": [1, 2, 3, 4, 5],
     "practice": 250,
-    "exam": 100,
-    "hard_exam": 60,
+    "exam": 200,
+    "hard_exam": 100,
     "steps": 400,
     "hard": 100,
     "rounds": 4,
@@ -64,6 +66,7 @@ def measure(
     """
     line, low = lesson.THIRD[1], lesson.THIRD[6]
     lesson.THIRD[7] = (line[:, None, :, None] * len(low) + low[:, None, :]).reshape(3 * len(low), -1)
+    lesson.POINTS[7] = np.array(list(itertools.product(range(3), repeat=7)))
     lesson.READ[7] = counts(7)
     ways = {
         "orders": lesson.orders,
@@ -71,6 +74,7 @@ def measure(
         "programs": lesson.drawn,
         "evolved": lesson.evolved,
         "tables": lesson.tables,
+        "symmetric": lesson.symmetric,
     }
     found = {
         "points": {},
@@ -101,20 +105,27 @@ def measure(
     }
     found["shuffled"] = [int(lesson.run(lesson.shuffled, 6, tries["6"], seed)[0][-1]) for seed in seeds]
 
-    def mean_size(way, n, **how):
-        return sum(lesson.run(way, n, picking_tries, seed, **how)[0][-1] for seed in picking) / len(picking)
+    def picked(way, n, **how):
+        """Mean largest cap, and the mean number of tries to one of 96; all tries where none is."""
+        runs = [lesson.run(way, n, picking_tries, seed, **how)[0] for seed in picking]
+        soon = [int((run >= 96).argmax()) + 1 if run[-1] >= 96 else picking_tries for run in runs]
+        return rounded((sum(run[-1] for run in runs) / len(picking), sum(soon) / len(picking)))
 
-    for name, way, setting, values in (
-        ("forget", lesson.climb, "forget", (3, 6, 10, 20)),
-        ("heat", lesson.evolved, "heat", (0.5, 1.0, 3.0, 10.0)),
-        ("islands", lesson.evolved, "islands", (1, 5, 10)),
+    for way, setting, values in (
+        (lesson.climb, "forget", (3, 6, 10, 20)),
+        (lesson.symmetric, "share", (2, 3, 5, 8)),
+        (lesson.evolved, "heat", (0.5, 1.0, 3.0, 10.0)),
+        (lesson.evolved, "islands", (1, 5, 10)),
+        (lesson.evolved, "reset", (100, 250, 1000)),
     ):
-        found["tried"][name] = {
-            str(n): {str(value): round(float(mean_size(way, n, **{setting: value})), 2) for value in values}
-            for n in (5, 6)
+        found["tried"][setting] = {
+            str(n): {str(value): picked(way, n, **{setting: value}) for value in values} for n in (5, 6)
         }
     # part two
-    rows = {name: {"test": [], "hard": []} for name in ("uniform", "size", "walks", "learnt", "sizeless", "both")}
+    rows = {
+        name: {"test": [], "hard": []} for name in ("uniform", "hand", "walks", "learnt", "sizeless", "blind", "both")
+    }
+    own = {}
     for seed in guides:
         walks = theorems(practice, 5, 12, 100 + seed)
         terms = [walk[0] for walk in walks]
@@ -123,17 +134,18 @@ def measure(
             "hard": [walk[0] for walk in theorems(hard_exam, 14, 30, 300 + seed, 30)],
         }
         exams["test"] = [term for term in exams["test"] if term not in terms][:exam]
-        learnt = lesson.learn(terms, seed, steps=steps)[0]
+        learnt = own[seed] = lesson.learn(terms, seed, steps=steps)[0]
         sizeless = lesson.learn(terms, seed, steps=steps, hide=SIZES)[0]
         shown = [each for walk in walks for each in lesson.examples(walk)]
         copied = lesson.train(shown, seed, steps).scores
         for which, held_out in exams.items():
             for name, key, guide in (
                 ("uniform", lesson.levin, lesson.uniform),
-                ("size", lesson.by_size, lesson.uniform),
+                ("hand", lesson.by_hand, lesson.uniform),
                 ("walks", lesson.levin, copied),
                 ("learnt", lesson.levin, learnt),
                 ("sizeless", lesson.levin, sizeless),
+                ("blind", lesson.by_both, lesson.uniform),
                 ("both", lesson.by_both, learnt),
             ):
                 rewritings.cache_clear()
@@ -147,26 +159,28 @@ def measure(
     found["proofs"] = rows
     other = [walk[0] for walk in theorems(exam, 5, 12, 50)]
     steep = [walk[0] for walk in theorems(hard_exam, 14, 30, 51, 30)]
+    spare = lesson.learn([walk[0] for walk in theorems(practice, 5, 12, 100)], 0, steps=steps)[0]
 
-    def weighed(weight):
-        return lambda cost, depth, term: size(term) + weight * depth
+    def weighed(arrow, weight):
+        return lambda cost, depth, term: size(term) + arrow * arrows(term) + weight * depth
 
     def mixed(weight):
-        return lambda cost, depth, term: cost + weight * size(term)
+        return lambda cost, depth, term: lesson.by_hand(cost, depth, term) + weight * cost
 
-    found["tried"]["weight"] = {
-        str(weight): rounded(lesson.rate(lesson.exam(each, weighed(weight))) for each in (other, steep))
-        for weight in (0, 0.25, 0.5, 1, 2, 4)
+    found["tried"]["hand"] = {
+        f"{arrow} {weight}": rounded(lesson.rate(lesson.exam(each, weighed(arrow, weight))) for each in (other, steep))
+        for arrow in (0, 1, 2, 3)
+        for weight in (0, 0.25, 0.5, 1, 2)
     }
-    found["tried"]["mix"] = {
-        str(weight): rounded(lesson.rate(lesson.exam(each, mixed(weight), learnt)) for each in (other, steep))
-        for weight in (0.1, 0.5, 1, 2, 4)
-    }
+    for name, guide in (("mix", spare), ("blind_mix", lesson.uniform)):
+        found["tried"][name] = {
+            str(weight): rounded(lesson.rate(lesson.exam(each, mixed(weight), guide)) for each in (other, steep))
+            for weight in (0.03, 0.1, 0.3, 1, 3)
+        }
     found["rounds"] = {"nothing": [], "easy": [], "hand": []}
     for seed in hard_seeds:
         terms = [walk[0] for walk in theorems(hard, 14, 30, 400 + seed, 30)]
-        easy = lesson.learn([w[0] for w in theorems(practice, 5, 12, 100 + seed)], seed, steps=steps)[0]
-        starts = {"nothing": {}, "easy": {"guide": easy}, "hand": {"first": lesson.by_size}}
+        starts = {"nothing": {}, "easy": {"guide": own[seed]}, "hand": {"first": lesson.by_hand}}
         for name, start in starts.items():
             found["rounds"][name].append(lesson.learn(terms, seed, rounds, steps, **start)[1])
     return found

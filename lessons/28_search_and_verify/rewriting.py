@@ -70,6 +70,22 @@ def size(term):
     return 1 if isinstance(term, str) else 1 + sum(map(size, term[1:]))
 
 
+@lru_cache(None)
+def arrows(term):
+    """The number of its signs that are >."""
+    return 0 if isinstance(term, str) else (term[0] == ">") + sum(map(arrows, term[1:]))
+
+
+def altered(term, rng):
+    """The term with one sign exchanged for another of its kind, or for itself; `rng` is a `random.Random`."""
+    if isinstance(term, str) or rng.random() < 0.3:
+        kinds = "pqrTF" if isinstance(term, str) else "~" if term[0] == "~" else "&|>"
+        new = rng.choice(kinds)
+        return new if isinstance(term, str) else (new, *term[1:])
+    place = rng.randrange(1, len(term))
+    return (*term[:place], altered(term[place], rng), *term[place + 1 :])
+
+
 def _match(pattern, term, known):
     if isinstance(pattern, str):
         if pattern not in "abc":

@@ -41,6 +41,9 @@ def _():
     yield "the worked example", np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     yield "a row of the square", np.array([[1, 0], [1, 1], [1, 2]])
     yield "a diagonal", np.array([[0, 0], [1, 1], [2, 2]])
+    yield "a line of zeros in one column", np.array([[0, 0], [0, 1], [0, 2]])
+    yield "a line of twos in one column", np.array([[2, 0, 1], [2, 1, 0], [2, 2, 2]])
+    yield "lines of sums 0 and 6", np.array([[0, 1, 2], [0, 2, 2], [0, 0, 2]])
     yield "a line that wraps around", np.array([[0, 1], [1, 0], [2, 2]])
     yield "a line in an odd order", np.array([[2, 2], [0, 1], [2, 0], [1, 0]])
     yield "the line is not at the start", np.array([[0, 0, 1], [1, 1, 1], [0, 1, 2], [2, 1, 0]])
@@ -104,6 +107,14 @@ def _(points):
     if not np.isin(points, (0, 1, 2)).all():
         return False
     return not any(((a + b + c) % 3 == 0).all() for a, b, c in itertools.combinations(points, 3))
+
+
+@is_cap.mistake("no remainder", "columns that sum to 0 or 6 were let pass. 0, 3 and 6 are all 0 modulo 3.")
+def _(points):
+    rows = {tuple(row) for row in points.tolist()}
+    if len(rows) < len(points) or not np.isin(points, (0, 1, 2)).all():
+        return False
+    return all(any(sum(c) != 3 for c in zip(*three)) for three in itertools.combinations(rows, 3))
 
 
 @is_cap.mistake("no points", "no points at all are a cap, too. Only this case is wrong.")
@@ -174,6 +185,7 @@ def _():
     yield "below zero", -5 - _draws(27, 5), _thirds(3)
     yield "far apart", 10.0 ** (20 * _draws(27, 6)), _thirds(3)
     yield "random, five dimensions", _draws(243, 7), _thirds(5)
+    yield "far below zero", -(10.0 ** (20 * _draws(27, 8))), _thirds(3)
     yield "no dimension: one point", np.zeros(1), np.zeros((1, 1), dtype=int)
 
 
@@ -223,6 +235,16 @@ def _(priority, third):
         if blocked[point]:
             break
         blocked[third[point, cap]] = True
+        cap.append(point)
+    return cap
+
+
+@greedy_cap.mistake("sentinel", "taken points were marked by a number that a priority may be below. Use a mask.")
+def _(priority, third):
+    left, cap = priority.copy(), []
+    while left.max() > -1e9:
+        point = int(left.argmax())
+        left[[point, *third[point, cap].tolist()]] = -1e9
         cap.append(point)
     return cap
 
