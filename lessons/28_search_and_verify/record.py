@@ -172,6 +172,11 @@ def measure(
         for arrow in (0, 1, 2, 3)
         for weight in (0, 0.25, 0.5, 1, 2)
     }
+    age = itertools.count()
+    found["tried"]["oldest"] = rounded(
+        lesson.rate(lesson.exam(each, lambda cost, depth, term: (lesson.by_hand(cost, depth, term), next(age))))
+        for each in (other, steep)
+    )
     for name, guide in (("mix", spare), ("blind_mix", lesson.uniform)):
         found["tried"][name] = {
             str(weight): rounded(lesson.rate(lesson.exam(each, mixed(weight), guide)) for each in (other, steep))
