@@ -84,6 +84,18 @@ def offspring(rng, mother, father):
     return child if len(list(parts(child))) <= MOST else random_program(rng)
 
 
+def renew(world, rng):
+    """Empty the worse islands, in place; each starts anew from a best program of a better one.
+
+    An island maps sizes of caps to the programs that made them.
+    """
+    world.sort(key=max, reverse=True)
+    half = (len(world) + 1) // 2
+    for place in range(half, len(world)):
+        better = rng.choice(world[:half])
+        world[place] = {max(better): [rng.choice(better[max(better)])]}
+
+
 def text(program):
     """The program as a Python expression."""
     if isinstance(program, str):

@@ -39,7 +39,7 @@ def test_the_table_of_thirds_completes_lines(lesson):
     assert (np.diag(third) == np.arange(27)).all()
 
 
-@pytest.mark.parametrize("way", ["orders", "climb", "drawn", "evolved", "tables", "shuffled"])
+@pytest.mark.parametrize("way", ["orders", "climb", "drawn", "evolved", "tables", "shuffled", "symmetric"])
 def test_every_searcher_ends_with_a_cap(lesson, way):
     """The best cap passes the verifier, is as large as said, and sizes never fall."""
     sizes, best, _ = lesson.run(getattr(lesson, way), 4, 40, seed=3)
@@ -59,6 +59,29 @@ def test_a_table_gives_equal_counts_equal_priority(lesson):
     other, same = next(lesson.shuffled(4, 5))
     assert same == names
     assert len(set(other)) == len(set(priority))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_symmetry_takes_lines_to_lines_and_its_priority_is_kept(lesson, seed):
+    """The first move with few orbits, made again from the seed, keeps thirds and every point's priority."""
+    priority, said = next(lesson.symmetric(4, seed))
+    points, third = lesson.space(4)
+    rng, kinds = np.random.default_rng(seed), 81
+    while kinds > 81 / 5:
+        order, signs = rng.permutation(4), rng.choice([1, 2], 4)
+        shift = rng.integers(0, 3, 4) * rng.integers(0, 2)
+        move = (points[:, order] * signs + shift) % 3 @ [27, 9, 3, 1]
+        orbits = {point: {point} for point in range(81)}
+        for point, reached in orbits.items():
+            while (point := move[point]) not in reached:
+                reached.add(point)
+        kinds = len({min(reached) for reached in orbits.values()})
+        if kinds > 81 / 5:
+            continue
+        assert (priority[move] == priority).all()
+        assert (third[move][:, move] == move[third]).all()
+        assert len(set(priority)) == kinds
+        assert said == f"{kinds} orbits"
 
 
 def test_doubling_a_cap_gives_a_cap(lesson):
@@ -142,6 +165,29 @@ def test_what_is_shown_can_be_parsed(proofs):
     for term in itertools.chain(*proofs):
         text = rewriting.show(term)
         assert rewriting.parse(text if isinstance(term, str) or term[0] == "~" else f"({text})") == term
+
+
+def test_signs_are_counted_and_altered():
+    """Arrows are counted at every depth; an altered term keeps its size and its shape."""
+    term = rewriting.parse("((p > q) > ~(q > (r | T)))")
+    assert (rewriting.arrows(term), rewriting.arrows("p"), rewriting.size(term)) == (3, 0, 10)
+    rng = random.Random(1)
+    others = [rewriting.altered(term, rng) for _ in range(50)]
+    assert {rewriting.size(other) for other in others} == {10}
+    assert len(set(others)) > 5
+
+
+def test_among_equals_the_newest_is_expanded_first(lesson, proofs):
+    """With a key that tells nothing apart, each expansion goes one step deeper."""
+    depths = []
+
+    def key(cost, depth, term):
+        depths.append(depth)
+        return 0.0
+
+    proof, spent = lesson.best_first(proofs[0][0], key, budget=5)
+    assert proof is None
+    assert sorted(set(depths)) == list(range(1, spent + 1))
 
 
 def test_walks_are_proofs_and_theorems_hold_no_constants(lesson, proofs):
