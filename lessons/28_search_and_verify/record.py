@@ -9,15 +9,15 @@ from tinyfrontier.beside.lesson_28.rewriting import SIZES, arrows, features, rew
 
 SETTINGS = {
     "seeds": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    "tries": {"4": 1000, "5": 3000, "6": 1500, "7": 1000},
+    "tries": {"4": 1000, "5": 2000, "6": 1500, "7": 700},
     "picking": [100, 101, 102, 103, 104, 105],
-    "picking_tries": 1000,
+    "picking_tries": 600,
     "guides": [1, 2, 3, 4, 5],
     "practice": 250,
     "exam": 200,
     "hard_exam": 100,
     "steps": 400,
-    "hard": 100,
+    "hard": 60,
     "rounds": 4,
     "hard_seeds": [1, 2],
 }
