@@ -244,10 +244,15 @@ def _backwards(rng, term):
 def walk(rng, steps, largest):
     """A proof, theorem first and "T" last: a random walk from "T" backwards; None if it grows over `largest` signs.
 
+    None, too, if it finds no way on: each new term has to be small enough, and one where it has not been.
+
     Constants that are left at the end become (x | ~x) or (x & ~x), each by one more step.
     """
-    terms = ["T"]
+    terms, tries = ["T"], 0
     while len(terms) <= steps:
+        tries += 1
+        if tries > 50 * steps:
+            return None
         new = _backwards(rng, terms[-1])
         if size(new) <= largest and new not in terms:
             terms.append(new)

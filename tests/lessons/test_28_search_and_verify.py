@@ -199,6 +199,12 @@ def test_walks_are_proofs_and_theorems_hold_no_constants(lesson, proofs):
         assert not set(rewriting.show(walk[0])) & set("TF")
 
 
+def test_a_walk_that_finds_no_way_on_gives_up(monkeypatch):
+    """Where every new term has been seen, the walk ends with None and not never."""
+    monkeypatch.setattr(rewriting, "_backwards", lambda rng, term: "T")
+    assert rewriting.walk(random.Random(0), 5, 24) is None
+
+
 def test_rewritings_are_steps_and_features_stand_beside_them(lesson, proofs):
     """Each neighbour follows by one axiom, none is missing that the moves allow, and each has its row of features."""
     for walk in proofs[:10]:
