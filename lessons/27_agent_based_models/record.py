@@ -1,4 +1,4 @@
-"""What lesson 27 records: regret of agents, and real and foretold effects of six policies at three costs of staying in."""
+"""What lesson 27 records: regret of agents, real and foretold effects of six policies at three costs of staying in."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ QUICK = {"seeds": [1, 2], "costs": [0.02], "winters": 2, "runs": 40, "keep": 4}
 def measure(lesson, *, seeds, costs, winters, runs, keep):
     """`regret`, by cost a row of seeds by name; `towns`, by cost a row of seeds, each by name.
 
-    A name's `ever` and `peak` are changes of the share ever ill and of the peak, one a policy. Names with "alone" at the
-    end were fitted to the curve of the ill alone. `usual` is the share ever ill and the peak before any policy.
+    A name's `ever` and `peak` are changes of the share ever ill and of the peak, one a policy. Names that end with
+    "alone" were fitted to the curve of the ill alone. `usual` is the share ever ill and the peak before any policy.
     """
     found = {"regret": {}, "towns": {}}
     for cost in costs:
@@ -31,9 +31,10 @@ def town(lesson, seed, cost, winters, runs, keep):
     learnt, first = lesson.real_effects(home, kinds, prices, tables, seed, number=again)
     effects = {"real": learnt, "first": first}
     for name in lesson.MODELS:
-        for end, theta in zip(("", " alone"), lesson.calibrate(name, observed, [(0, 1), (0,)], seed, runs, keep, winters)):
+        for end, theta in zip(
+            ("", " alone"), lesson.calibrate(name, observed, [(0, 1), (0,)], seed, runs, keep, winters)
+        ):
             effects[name + end] = lesson.foretold(name, theta, winters=winters)
-    effects["fixed"] = effects["fixed alone"]  # nobody stays in, so only the ill can be fitted
     short = {name: {"ever": row(each[:, 0]), "peak": row(each[:, 1])} for name, each in effects.items()}
     short["usual"] = {"ever": row([before["ever"]]), "peak": row([before["peak"]])}
     short["at home"] = {"ever": row([lesson.traced(home, lesson.habits(tables, kinds), seed)]), "peak": [0.0]}

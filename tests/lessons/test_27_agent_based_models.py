@@ -47,7 +47,7 @@ def test_mesa_agents_hold_the_same_states(lesson):
 
 
 def test_many_mixing_agents_are_the_equation(lesson):
-    """The mean of runs lies within its sampling error of SciPy's solution, and scatter falls with the root of agents."""
+    """The mean of runs lies within its sampling error of SciPy's solution; scatter falls with the root of agents."""
     exact = lesson.sir(lesson.CATCH, lesson.RECOVER, 0.05, np.arange(31))[1]
     scatter = {}
     for people in (200, 3200):
@@ -124,8 +124,7 @@ def test_learning_repeats_and_leaves_the_old_tables(lesson):
 
 
 def test_the_best_reply_weighs_costs(lesson):
-    """Staying in for nothing always gains where anybody is ill; at a cost of one it never does; the best reply has no
-    regret."""
+    """Staying in for nothing gains where anybody is ill, at a cost of one it never does; a best reply has no regret."""
     ill = 0.2 * np.exp(-(((np.arange(60) - 25) / 9.0) ** 2))
     assert (lesson.stakes(ill, 0.0) > 0).all()
     assert (lesson.stakes(ill, 1.0) < 0).all()
@@ -155,8 +154,7 @@ def test_learners_regret_less_than_those_without_information(lesson):
 
 
 def test_forecasts_without_behaviour_are_one_model(lesson):
-    """A law that needs everybody ill before half stay in hardly differs from fixed habits; learners without tables toss
-    a coin."""
+    """A law with a far constant hardly differs from fixed habits; learners without tables toss a coin."""
     fixed, ever = lesson.forecast("fixed", np.array([[0.4, lesson.RECOVER]]))
     law, same = lesson.forecast("law", np.array([[0.4, 1e6]]))
     assert np.abs(fixed[0] - law[0]).max() < 1e-5
