@@ -34,7 +34,7 @@ def town(lesson, seed, cost, winters, runs, keep):
         for end, theta in zip(
             ("", " alone"), lesson.calibrate(name, observed, [(0, 1), (0,)], seed, runs, keep, winters)
         ):
-            effects[name + end] = lesson.foretold(name, theta, winters=winters)
+            effects[name + end] = lesson.foretold(name, theta, winters=winters, past=observed[1])
     short = {name: {"ever": row(each[:, 0]), "peak": row(each[:, 1])} for name, each in effects.items()}
     short["usual"] = {"ever": row([before["ever"]]), "peak": row([before["peak"]])}
     short["at home"] = {"ever": row([lesson.traced(home, lesson.habits(tables, kinds), seed)]), "peak": [0.0]}
