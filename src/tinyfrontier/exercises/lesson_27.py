@@ -76,6 +76,9 @@ one_day.slip(
 one_day.slip(
     "np.bincount(home, weights=ill)[home]", "(np.bincount(home, weights=ill) / np.bincount(home))[home]", "home share"
 ).says("you took the share of the household that is ill. The force at home counts the ill, one by one.")
+one_day.slip(
+    "np.bincount(home, weights=ill)[home]", "(np.bincount(home, weights=ill)[home] > 0)", "anybody at home"
+).says("one ill person at home counts as much as three in your town. The force at home grows with their number.")
 one_day.slip("np.bincount(home, weights=ill)[home]", "ill.sum()", "one household").says(
     "everybody's household has all the ill of the town. Count them house by house."
 )
@@ -149,6 +152,9 @@ closest_runs.slip("(simulated - observed) ** 2", "np.abs(simulated - observed)",
 closest_runs.slip("(simulated - observed) ** 2", "(simulated - observed)", "signs cancel").says(
     "too many on one day and too few on another cancel out in your distance. Square the differences first."
 )
+closest_runs.slip(', kind="stable"', "", "ties in any order").says(
+    'of equally close ones the earlier comes first. `np.argsort` promises that with `kind="stable"`.'
+)
 closest_runs.slip("theta[order[:keep]]", "theta[np.sort(order[:keep])]", "order lost").says(
     "these are the right runs in the order in which they were drawn. The closest stands first."
 )
@@ -220,6 +226,9 @@ learn_day.slip("table[then].max()", "table[now].max()", "today for tomorrow").sa
 learn_day.slip("-cost * stays - caught", "-caught", "a day in is free").says(
     "a day in costs nothing in your version. Whoever stays in pays `cost`, caught or not."
 )
+learn_day.slip("-cost * stays - caught", "np.where(caught, -1.0, -cost * stays)", "the caught pay no cost").says(
+    "who stayed in and was caught pays nothing for the day in. The cost is due either way."
+)
 learn_day.slip("mine.mean()", "mine.sum()", "sum of worths").says(
     "you moved towards the sum of the worths. It is their mean; their number counts in the size of the step."
 )
@@ -245,4 +254,14 @@ def _(table, now, then, stays, caught, cost, rate, foresight):
         mine = worth[stays == choice]
         if len(mine):
             new[now, choice] += min(1.0, rate * len(mine)) * (mine.mean() - new[now, choice])
+    return new
+
+
+@learn_day.mistake("one step a person", "you made a step for each person in turn. It is one step, towards their mean.")
+def _(table, now, then, stays, caught, cost, rate, foresight):
+    new = table.copy()
+    worth = -cost * stays - caught + np.where(caught, 0.0, foresight * table[then].max())
+    for choice in (0, 1):
+        for each in worth[stays == choice]:
+            new[now, choice] += min(1.0, rate) * (each - new[now, choice])
     return new
