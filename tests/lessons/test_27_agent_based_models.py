@@ -202,3 +202,38 @@ def test_tracing_counts_homes(lesson):
     """Where everybody lives alone nobody is caught at home; in families some are."""
     assert lesson.traced(np.arange(300), nobody, 0) == 0
     assert 0.05 < lesson.traced(lesson.town(300, 0), nobody, 0) < 0.5
+
+
+def test_policies_at_once_are_policies_one_by_one(lesson):
+    """Learners foretell the same for a policy, whichever others are asked for beside it."""
+    theta = np.array([[0.5, 0.02], [0.3, 0.01]])
+    together = lesson.foretold("learners, 3 kinds", theta, winters=3)
+    alone = [lesson.foretold("learners, 3 kinds", theta, [policy], winters=3)[0] for policy in lesson.POLICIES]
+    assert together == pytest.approx(np.array(alone))
+
+
+def test_three_kinds_differ_in_their_costs_alone(lesson):
+    """Of equal kinds three are one; unequal ones answer otherwise."""
+    theta = np.array([[0.5, 0.02], [0.4, 0.03]])
+    one = lesson.forecast("formula", theta)[0]
+    differ = lesson.forecast("formula, 3 kinds", theta)[0]
+    assert differ.shape == one.shape
+    assert np.abs(differ - one).max() > 0.05
+    old, lesson.kinds_of = lesson.kinds_of, lambda name: np.ones(3 if "3" in name else 1)
+    try:
+        equal = lesson.forecast("formula, 3 kinds", theta)[0]
+    finally:
+        lesson.kinds_of = old
+    assert np.abs(equal - one).max() < 1e-12
+
+
+def test_no_policy_has_no_effect(lesson):
+    """Effects are measured against as many winters without a policy; what those winters change is the drift."""
+    home, kinds, costs = lesson.society(2, 0.02, people=300)
+    tables = lesson.learn_winters(home, kinds, costs, 2, number=2)
+    learnt, first, drift = lesson.real_effects(home, kinds, costs, tables, 2, [(0.0, 0.0), (0.0, 0.5)], number=2)
+    assert np.abs(learnt[0]).max() == 0
+    assert np.abs(first).max() == 0
+    again = lesson.learn_winters(home, kinds, costs, 302, 2, 0.0, tables)
+    usual = [lesson.outcome(home, kinds, each, 0.0, 2) for each in (tables, again)]
+    assert drift == pytest.approx(usual[1] - usual[0])
