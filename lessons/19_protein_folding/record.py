@@ -21,6 +21,7 @@ SETTINGS = {
     "trees": [[30, 31], [100, 31], [300, 31]],
     "pseudocounts": [0.5, 0.8, 0.9, 0.95, 0.98],
     "steps": 1400,
+    "longer": 2100,
 }
 QUICK = {
     "seeds": [0],
@@ -30,6 +31,7 @@ QUICK = {
     "trees": [[2, 3]],
     "pseudocounts": [0.95],
     "steps": 1,
+    "longer": 1,
 }
 ENDINGS = "scaled", "relaxed", "descended"
 SCORES = "rmsd", "start", "lddt", "trust", "expected", "hits"
@@ -217,6 +219,17 @@ def alone(block, place):
     return Block(SIZES["width"]).parts[2]
 
 
+def prices(learning, kinds, steps, rounds=3):
+    """CPU seconds that a step of each kind of network takes, the least of some rounds in turn."""
+    spent = {name: [] for name in kinds}
+    for _ in range(rounds):
+        for name, instead in kinds.items():
+            began = time.process_time()
+            train(learning, steps, 0, instead=instead)
+            spent[name].append((time.process_time() - began) / steps)
+    return {name: round(min(each), 4) for name, each in spent.items()}
+
+
 def tuned(lesson, learning, other, rival, trees):
     """What trees of each size reach on other families, a mean over depths: RMSD and lDDT by ending."""
     tried = []
@@ -242,10 +255,11 @@ def kept(tried, trees):
     }
 
 
-def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, steps):
+def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, steps, longer):
     """Scores by depth, a row a seed: of networks, of the networks' ablations, of rivals; and what was tried.
 
     `tried`, on other families: scores of trees by size, precision of couplings by pseudocount; `kept` what was picked.
+    Without triangles a network has the same steps; with convolutions it has `longer`, about the same time.
     """
     learning, other = school(1, families), school(500, picking)
     held = {length: tuple(part[:exam] for part in parts) for length, parts in lesson.EXAM.items()}
@@ -264,9 +278,10 @@ def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, step
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
     found["shuffled"] = [network_scores(lesson, load_folding(n, shuffled=True), held, mixed=True) for n in seeds]
     found["whole, read shuffled"] = [network_scores(lesson, load_folding(n), held, mixed=True) for n in seeds]
-    for name, instead, long in (("no triangles", alone, steps), ("convolutions", convolution, steps)):
-        began = time.process_time()
+    kinds = {"no triangles": (alone, steps), "convolutions": (convolution, longer)}
+    layers = {"network": None, **{name: instead for name, (instead, _) in kinds.items()}}
+    found["cpu_seconds"]["step"] = prices(learning, layers, min(steps, 15))
+    for name, (instead, long) in kinds.items():
         nets = [train(learning, long, n, instead=instead)[0] for n in seeds]
-        found["cpu_seconds"][name] = round((time.process_time() - began) / len(seeds), 1)
         found[name] = [network_scores(lesson, net, held) for net in nets]
     return found
