@@ -5,6 +5,16 @@ import math
 import torch
 
 
+def mean(values):
+    """Mean over all entries of a list of tensors."""
+    return float(torch.cat([value.flatten() for value in values]).mean())
+
+
+def by_chain(values):
+    """Means of chains (n,), of a list of tensors (chains, length)."""
+    return torch.cat([value.mean(1) for value in values])
+
+
 def correlation(one, other):
     """Correlation of two lists of tensors, entry by entry; 0 if one does not vary."""
     pair = torch.stack([torch.cat([x.flatten() for x in side]) for side in (one, other)])
