@@ -2,6 +2,8 @@
 
 from tinyfrontier.show import COLOURS
 
+EDGE = {"edgecolors": COLOURS["grey"], "linewidths": 0.6}  # the middle of the colours is as pale as the page
+
 
 def draw_chain(ax, places, colours="blue", title=""):
     """Draw a chain.
@@ -22,6 +24,6 @@ def draw_chain(ax, places, colours="blue", title=""):
         ax.plot(x, y, z, color=COLOURS[colours], lw=2.5)
     else:
         ax.plot(x, y, z, color=COLOURS["grey"], lw=1)
-        ax.scatter(x, y, z, c=colours, cmap="RdYlBu", vmin=0.2, vmax=0.9, s=45, depthshade=False)
+        ax.scatter(x, y, z, c=colours, cmap="RdYlBu", vmin=0.2, vmax=0.9, s=45, depthshade=False, **EDGE)
     ax.set(title=title, xticks=[], yticks=[], zticks=[], xlim=(-14, 14), ylim=(-14, 14), zlim=(-14, 14))
     ax.set_box_aspect([1, 1, 1])

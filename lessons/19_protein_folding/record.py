@@ -4,12 +4,14 @@ import time
 
 import torch
 from sklearn.ensemble import HistGradientBoostingRegressor
+from tinyfrontier.beside.lesson_19.agreement import agreement
 from tinyfrontier.beside.lesson_19.coupling import direct_coupling
+from torch import nn
 from torch.nn import functional as F
 
-from tinyfrontier.models.folding import relaxed
+from tinyfrontier.models.folding import Block, relaxed
 from tinyfrontier.pretrained import load_folding
-from tinyfrontier.pretrained.folding.recipe import school, train
+from tinyfrontier.pretrained.folding.recipe import SIZES, school, train
 
 SETTINGS = {
     "seeds": [0, 1, 2],
@@ -19,6 +21,7 @@ SETTINGS = {
     "trees": [[30, 31], [100, 31], [300, 31]],
     "pseudocounts": [0.5, 0.8, 0.9, 0.95, 0.98],
     "steps": 1400,
+    "longer": 2100,
 }
 QUICK = {
     "seeds": [0],
@@ -28,8 +31,10 @@ QUICK = {
     "trees": [[2, 3]],
     "pseudocounts": [0.95],
     "steps": 1,
+    "longer": 1,
 }
 ENDINGS = "scaled", "relaxed", "descended"
+SCORES = "rmsd", "start", "lddt", "trust", "expected", "hits"
 SHARE = 0.16  # of the pairs of a quarter of the families at each depth, for the trees to learn from
 
 
@@ -171,19 +176,58 @@ def rival_scores(lesson, learnt, rival, families):
 
 
 def network_scores(lesson, net, families, mixed=False):
-    """By depth: RMSD, of the first shape too and of the better hand, lDDT, pLDDT, precision; and `agreement`."""
+    """By depth: RMSD, of the first shape and of the better hand, lDDT and guesses of it, precision; and `agreement`.
+
+    `trust by hand`: mean pLDDT of chains with the right hand and, beneath, of those with the wrong one; null if none.
+    """
     tests = {depth: lesson.judge(net, depth, mixed, families) for depth in lesson.DEPTHS}
-    found = {}
-    for name, source in (("rmsd", "rmsd"), ("start", "start"), ("lddt", "lddt"), ("trust", "trust"), ("hits", "hits")):
-        found[name] = [mean(test[source]) for test in tests.values()]
-    hands = [
-        [torch.minimum(*pair) for pair in zip(test["rmsd"], test["mirror"], strict=True)] for test in tests.values()
+    found = {name: [mean(test[name]) for test in tests.values()] for name in SCORES}
+    offs = [[torch.cat(test[name]) for name in ("rmsd", "mirror")] for test in tests.values()]
+    found["either hand"] = [mean([torch.minimum(*pair)]) for pair in offs]
+    sure = [torch.cat([each.mean(1) for each in test["trust"]]) for test in tests.values()]
+    wrong = [mirror < rmsd - 0.5 for rmsd, mirror in offs]
+    found["trust by hand"] = [
+        [mean([x[part]]) if part.any() else None for x, part in zip(sure, parts, strict=True)]
+        for parts in ([~each for each in wrong], wrong)
     ]
-    found["either hand"] = [mean(each) for each in hands]
-    found["agreement"] = {name: round(value, 4) for name, value in lesson.agreement(tests).items()}
-    within = [lesson.agreement({depth: test}) for depth, test in tests.items()]
-    found["within"] = {name: [round(each[name], 4) for each in within] for name in ("trust", "sharp")}
+    found["agreement"] = {name: round(value, 4) for name, value in agreement(tests).items()}
+    within = [agreement({depth: test}) for depth, test in tests.items()]
+    found["within"] = {name: [round(each[name], 4) for each in within] for name in within[0] if name != "depth"}
     return found
+
+
+class Convolution(nn.Module):
+    """Each pair hears of the pairs around it on the map, with about as many parameters as a triangle update has."""
+
+    def __init__(self, width, middle, dilation):
+        super().__init__()
+        self.norm, self.look = nn.LayerNorm(width), nn.Conv2d(width, middle, 3, padding=dilation, dilation=dilation)
+        self.leave = nn.Linear(middle, width)
+
+    def forward(self, z):
+        """What is to be added to pairs (n, length, length, width)."""
+        return self.leave(self.look(self.norm(z).permute(0, 3, 1, 2)).relu().permute(0, 2, 3, 1))
+
+
+def convolution(block, place):
+    """A convolution for each triangle update, reaching further and further."""
+    return Convolution(SIZES["width"], 12, (1, 2, 3, 5)[2 * block + place])
+
+
+def alone(block, place):
+    """For each triangle update a layer that leaves each pair alone, with about as many parameters."""
+    return Block(SIZES["width"]).parts[2]
+
+
+def prices(learning, kinds, steps, rounds=3):
+    """CPU seconds that a step of each kind of network takes, the least of some rounds in turn."""
+    spent = {name: [] for name in kinds}
+    for _ in range(rounds):
+        for name, instead in kinds.items():
+            began = time.process_time()
+            train(learning, steps, 0, instead=instead)
+            spent[name].append((time.process_time() - began) / steps)
+    return {name: round(min(each), 4) for name, each in spent.items()}
 
 
 def tuned(lesson, learning, other, rival, trees):
@@ -211,10 +255,11 @@ def kept(tried, trees):
     }
 
 
-def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, steps):
+def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, steps, longer):
     """Scores by depth, a row a seed: of networks, of the networks' ablations, of rivals; and what was tried.
 
     `tried`, on other families: scores of trees by size, precision of couplings by pseudocount; `kept` what was picked.
+    Without triangles a network has the same steps; with convolutions it has `longer`, about the same time.
     """
     learning, other = school(1, families), school(500, picking)
     held = {length: tuple(part[:exam] for part in parts) for length, parts in lesson.EXAM.items()}
@@ -233,6 +278,10 @@ def measure(lesson, *, seeds, families, picking, exam, trees, pseudocounts, step
     found["network"] = [network_scores(lesson, load_folding(n), held) for n in seeds]
     found["shuffled"] = [network_scores(lesson, load_folding(n, shuffled=True), held, mixed=True) for n in seeds]
     found["whole, read shuffled"] = [network_scores(lesson, load_folding(n), held, mixed=True) for n in seeds]
-    alone = [train(learning, steps, n, triangles=False)[0] for n in seeds]
-    found["no triangles"] = [network_scores(lesson, net, held) for net in alone]
+    kinds = {"no triangles": (alone, steps), "convolutions": (convolution, longer)}
+    layers = {"network": None, **{name: instead for name, (instead, _) in kinds.items()}}
+    found["cpu_seconds"]["step"] = prices(learning, layers, min(steps, 15))
+    for name, (instead, long) in kinds.items():
+        nets = [train(learning, long, n, instead=instead)[0] for n in seeds]
+        found[name] = [network_scores(lesson, net, held) for net in nets]
     return found

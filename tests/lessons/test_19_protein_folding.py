@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 from sklearn.metrics import mutual_info_score
-from tinyfrontier.beside.lesson_19 import chains, coupling, drawing
+from tinyfrontier.beside.lesson_19 import agreement, chains, coupling, drawing
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.models import Folder, folding
@@ -127,6 +127,8 @@ def test_without_coupling_columns_are_independent(lesson):
         (lambda: coupling.direct_coupling(torch.zeros(4, 5).long()), ValueError, "letters"),
         (lambda: coupling.direct_coupling(torch.full((1, 4, 5), 8)), ValueError, "letters"),
         (lambda: coupling.direct_coupling(torch.zeros(1, 4, 5).long(), 0.0), ValueError, "share"),
+        (lambda: agreement.agreement({8: {"lddt": [], "trust": []}}), ValueError, "expected at 8"),
+        (lambda: agreement.agreement({}), ValueError, "tests"),
         (lambda: drawing.draw_chain(None, torch.zeros(4, 2)), ValueError, "places"),
     ],
 )
@@ -134,6 +136,50 @@ def test_bad_input_is_named(call, error, word):
     """The message names the argument."""
     with pytest.raises(error, match=word):
         call()
+
+
+def test_the_expected_lddt_is_a_mean_over_draws(lesson):
+    """Of distances drawn from the odds, at the bins' middles, each as a neighbour or not: summed in loops."""
+    generator = torch.Generator().manual_seed(5)
+    places = cloud(7, seed=3).float()
+    odds = (3 * torch.randn(7, 7, 18, generator=generator)).softmax(-1)
+    slow = []
+    for i in range(7):
+        kept, near = 0.0, 0.0
+        for j in set(range(7)) - {i}:
+            said = float((places[i] - places[j]).norm())
+            share = [np.mean([abs(said - b - 3.5) < bound for bound in (0.5, 1, 2, 4)]) for b in range(18)]
+            chance = float(odds[i, j, :12].sum())
+            kept, near = kept + chance * float(odds[i, j].numpy() @ np.array(share)), near + chance
+        slow.append(kept / near)
+    assert np.abs(lesson.expected_lddt(places[None], odds[None])[0].numpy() - slow).max() < 1e-5
+
+
+def test_agreement_is_numpys_correlation():
+    """By chain, by residue, by residue inside chains, over two depths and two lengths; 0 where nothing varies."""
+    random = np.random.default_rng(0)
+    tests = {
+        depth: {
+            name: [torch.from_numpy(random.random((5, length)) + 0.1 * depth) for length in (6, 9)]
+            for name in ("lddt", "trust", "expected")
+        }
+        for depth in (1, 8)
+    }
+    rows = {
+        name: [row.numpy() for t in tests.values() for x in t[name] for row in x]
+        for name in ("lddt", "trust", "expected")
+    }
+    told = agreement.agreement(tests)
+    for name in ("trust", "expected"):
+        ways = {
+            name: lambda rows: [row.mean() for row in rows],
+            f"{name}, residues": lambda rows: np.concatenate(rows),
+            f"{name}, inside": lambda rows: np.concatenate([row - row.mean() for row in rows]),
+        }
+        for key, way in ways.items():
+            assert abs(told[key] - np.corrcoef(way(rows["lddt"]), way(rows[name]))[0, 1]) < 1e-9
+    assert abs(told["depth"] - np.corrcoef([row.mean() for row in rows["lddt"]], [0] * 10 + [1] * 10)[0, 1]) < 1e-6
+    assert agreement.agreement({8: tests[8]})["depth"] == 0
 
 
 def test_the_lessons_network_is_the_packages(lesson):

@@ -30,7 +30,7 @@ def _turned(points, seed):
 
 
 @exercise(
-    returns="float32 tensor (..., length, length)",
+    returns="float tensor (..., length, length)",
     points=3,
     tolerance=1e-4,
     single="letters are whole numbers",
@@ -110,6 +110,11 @@ information.slip("shared.sum(-1) / (length - 1)", "shared.mean(-1)", "length").s
 )
 information.slip(") * others  #", ") * others / 0.6931472  #", "bits").says(
     "this is counted in bits. Take the natural logarithm."
+)
+information.slip(
+    "whole = mean.mean(-1)[..., None, None]", "whole = shared.mean((-2, -1), keepdim=True)", "squares"
+).says(
+    "the mean of all divides by length times length. Pairs of *different* columns are fewer: do not count the diagonal."
 )
 information.slip(" * mean[..., None, :] / whole", " / whole", "one mean").says(
     "the correction takes the product of both columns' means, divided by the mean of all."
@@ -236,6 +241,9 @@ def superpose(places, truth):
     return (places - middle) @ (u * hand) @ vt + goal
 
 
+superpose.slip("(u * hand) @ vt", "(u * hand) @ vt.mT", "transposed").says(
+    "the third factor was transposed once too often. `torch.linalg.svd` gives it transposed already."
+)
 superpose.slip("(u * hand)", "u", "mirror").says(
     "a mirror image was turned inside out. Only rotations are allowed: where the determinant is -1, turn the sign "
     "of the last singular direction."
@@ -355,6 +363,12 @@ def lddt(places, truth):
 lddt.slip("true < 15", "said < 15", "guess").says(
     "the neighbours were looked for in the guess. They are those of the truth."
 )
+lddt.slip("(true < 15)", "((true < 15) | (said < 15))", "either").says(
+    "residues that are near in the guess alone count as neighbours, too. Those of the truth do, and no others."
+)
+lddt.slip("(true < 15)", "((true < 15) & (said < 15))", "both").says(
+    "neighbours that the guess moved far away were left out. They count, and score little."
+)
 lddt.slip("true < 15", "true <= 15", "at fifteen").says("a residue exactly 15 away counts. It must be nearer.")
 lddt.slip(" & ~torch.eye(true.shape[-1], dtype=torch.bool)", "", "itself").says(
     "each residue is its own neighbour here, always right. Leave it out."
@@ -381,6 +395,18 @@ def _(places, truth):
     kept = sum((off < bound).to(off.dtype) for bound in (0.5, 1, 2, 4)) / 4
     score = (kept * near).sum((-2, -1)) / near.sum((-2, -1)).clamp(min=1)
     return score[..., None].expand(true.shape[:-1]).clone()
+
+
+@lddt.mistake(
+    "a hair off",
+    "a small number under the root tips errors of exactly a bound. Take exact distances, not those of `between`.",
+)
+def _(places, truth):
+    said, true = (((x[..., :, None, :] - x[..., None, :, :]).square().sum(-1) + 1e-8).sqrt() for x in (places, truth))
+    near = (true < 15) & ~torch.eye(true.shape[-1], dtype=torch.bool)
+    off = (said - true).abs()
+    kept = sum((off < bound).to(off.dtype) for bound in (0.5, 1, 2, 4)) / 4
+    return (kept * near).sum(-1) / near.sum(-1).clamp(min=1)
 
 
 @lddt.mistake("places", "places were compared, so that turning the chain changes the score. Compare distances.")

@@ -7,13 +7,14 @@ of 1 to 128 sequences, and writes them beside the families of the exam.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...beside.lesson_19.chains import DEPTH, LENGTHS, families
-from ...models.folding import Block, Folder, folding_loss, pair_features
+from ...models.folding import Folder, folding_loss, pair_features
 from ...training import fit, seed_everything
 from .. import writing
 
@@ -47,15 +48,22 @@ def draw(lesson: dict, generator: torch.Generator, size: int, shuffle: bool) -> 
 
 
 def train(
-    lesson: dict, steps: int, seed: int, shuffle: bool = False, size: int = 8, triangles: bool = True
+    lesson: dict,
+    steps: int,
+    seed: int,
+    shuffle: bool = False,
+    size: int = 8,
+    instead: Callable[[int, int], nn.Module] | None = None,
 ) -> tuple[Folder, list[float]]:
-    """A network and its losses, from `school`'s families; without `triangles` each pair stays alone in the blocks."""
+    """A network and its losses, from `school`'s families; `instead` makes a layer for each triangle update.
+
+    It is told the number of the block and which of its two updates is replaced, both from 0.
+    """
     seed_everything(seed)
     net = Folder(**SIZES)
-    if not triangles:
-        for block in net.blocks:
-            for place in (0, 1):
-                block.parts[place] = Block(SIZES["width"]).parts[2]  # about as many parameters
+    for number, block in enumerate(net.blocks if instead else ()):
+        for place in (0, 1):
+            block.parts[place] = instead(number, place)
 
     def loss(generator: torch.Generator) -> Tensor:
         letters, places = draw(lesson, generator, size, shuffle)
