@@ -168,3 +168,12 @@ def test_no_lesson_asks_apples_chip_for_float64(path):
     code = "\n".join(cell.source for cell in read_lesson(path).cells if cell.kind == "code")
     moves, double = asks(code)
     assert not (moves and double)
+
+
+@pytest.mark.parametrize("path", find_lessons(), ids=lambda path: path.stem)
+def test_a_lesson_has_one_title(path):
+    """One heading of the first level, at the top; the site and the slides count on it."""
+    prose = "\n\n".join(cell.source for cell in read_lesson(path).cells if cell.kind == "markdown")
+    titles = re.findall(r"^# .+", re.sub(r"```.*?```", "", prose, flags=re.S), flags=re.M)
+    assert len(titles) == 1
+    assert prose.startswith(titles[0])

@@ -27,6 +27,7 @@ TEMPLATES = Path(__file__).with_name("site_files")
 REVEAL = ("dist/reset.css", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js", "LICENSE")
 WIDTH, HEIGHT = 960, 700
 WORDS = 105  # on one slide of prose
+CLAIMS = 3  # that fit under a title
 BESIDE = 45  # words that leave room for a picture on the same slide
 _MATH = re.compile(r"(```.*?```|`[^`\n]*`)|\$\$(.+?)\$\$|\$(.+?)\$", re.S)
 _LEAD = re.compile(r"^\*\*(?P<title>[^*]+?)\.\*\*\s*")
@@ -116,9 +117,13 @@ def _words_alone(markdown: str) -> str:
 def _title(lesson: Lesson, root: Path) -> list[NotebookNode]:
     front = lesson.front
     part = f"Part {front['part']} · {curriculum(root)['parts'][front['part']]} · {front['minutes']} minutes"
-    claims = "\n>\n".join(f"> {text}" for text, _ in claims_in(front).values())
+    texts = [text for text, _ in claims_in(front).values()]
+    claims = "\n>\n".join(f"> {text}" for text in texts)
     note = "The claim is the course's wording of what the articles say. The lesson puts it to the test."
-    return [_slide(f"# {lesson.number:02d} · {front['title']}\n\n{part}\n\n{claims}"), _slide(note, "notes")]
+    title = f"# {lesson.number:02d} · {front['title']}\n\n{part}"
+    if len(texts) > CLAIMS:
+        return [_slide(title), _slide(f"## The claims\n\n{claims}"), _slide(note, "notes")]
+    return [_slide(f"{title}\n\n{claims}"), _slide(note, "notes")]
 
 
 def _opening(markdown: str) -> list[NotebookNode]:
