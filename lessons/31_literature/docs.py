@@ -1,7 +1,7 @@
 """Real questions and passages, made by rule from documentation that is installed with the course's packages.
 
-A docstring's first paragraph sums up what the next ones explain: it is the query, and the first paragraph of prose below
-is the passage that answers it. Knows the course's data function and nothing else of the course.
+A docstring's first paragraph sums up what the next ones explain: it is the query, and the first paragraph of prose
+below is the passage that answers it. Knows the course's data function and nothing else of the course.
 """
 
 import re
@@ -13,7 +13,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from tinyfrontier.data.documents import Documentation
 
 ENDINGS = ("ation", "ing", "ed", "es", "s")
-NAMES = r"\b(numpy|np|scipy|sklearn|scikit|matplotlib|mpl|plt|networkx|nx|python|pyplot)\b"
+NAMES = r"numpy|scipy|sklearn|scikit|matplotlib|pyplot|networkx|python|\b(np|mpl|plt|nx)\b"
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ ASKED = {
     ),
 }
 
+
 @dataclass(frozen=True)
 class Paper:
     """An abstract.
@@ -180,7 +181,15 @@ def _write(name: str, names: list[str], kinds: list, draw: random.Random) -> Pap
     values = [f"{tenths / 10} mS/cm" for tenths in range(1, 100)]
     facts = dict(zip(SLOTS, (name, *(draw.choice(each) for each in (heats, times, GASES, values)))))
     true = dict(zip("STtGV", SLOTS))
-    others = {"R": [draw.choice(names)], "T2": low, "t2": times, "G2": GASES, "V2": values, "route": ROUTES, "verb": VERBS}
+    others = {
+        "R": [draw.choice(names)],
+        "T2": low,
+        "t2": times,
+        "G2": GASES,
+        "V2": values,
+        "route": ROUTES,
+        "verb": VERBS,
+    }
     words, tags = [], []
     for frames in kinds:
         for piece in draw.choice(frames).split():
