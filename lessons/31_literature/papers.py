@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 
 SLOTS = ("sample", "heat", "time", "gas", "value")
+TAGS = ("", *SLOTS)
 DOPANTS = (
     "cobalt nickel iron copper zirconium niobium yttrium cerium erbium gallium tin vanadium silver samarium rhodium "
     "antimony hafnium tantalum terbium holmium scandium germanium ruthenium palladium thulium europium"
@@ -181,8 +182,11 @@ def _write(name: str, names: list[str], kinds: list, draw: random.Random) -> Pap
     values = [f"{tenths / 10} mS/cm" for tenths in range(1, 100)]
     facts = dict(zip(SLOTS, (name, *(draw.choice(each) for each in (heats, times, GASES, values)))))
     true = dict(zip("STtGV", SLOTS))
+    reference = draw.choice(names)
+    while reference == name:
+        reference = draw.choice(names)
     others = {
-        "R": [draw.choice(names)],
+        "R": [reference],
         "T2": low,
         "t2": times,
         "G2": GASES,

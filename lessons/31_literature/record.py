@@ -5,6 +5,7 @@ import time
 import numpy as np
 from tinyfrontier.beside.lesson_31.docs import for_tuning, labelled, pairs_of
 from tinyfrontier.beside.lesson_31.papers import SHARE, SLOTS, ask, materials, write_papers
+from tinyfrontier.beside.lesson_31.rivals import fed_back, interval, interview, ndcg, shared_rows, spoil, train_window
 
 from tinyfrontier.data.documents import documentation
 
@@ -49,7 +50,7 @@ def search(lesson, docs, seeds, tuning_seed, steps, found):
     strange = np.array([not set(q) & set(p) for q, p in zip(held.queries, held.passages)])
     words = lesson.counter(held.passages)
     queries, passages = words.transform(held.queries), words.transform(held.passages)
-    rows, asked, told, held_asked, held_told = lesson.shared_rows(pairs, held)
+    rows, asked, told, held_asked, held_told = shared_rows(pairs, held, lesson.counter, lesson.rarity)
     tried = found["tried_search"] = {}
 
     def pick(name, options, scores_of):
@@ -72,7 +73,7 @@ def search(lesson, docs, seeds, tuning_seed, steps, found):
     _, fed = pick(
         "feedback",
         [(k, much) for k in (3, 5, 10) for much in (0.1, 0.3)],
-        lambda o: lesson.fed_back(queries, passages, bm25, *k1_b, *o),
+        lambda o: fed_back(queries, own, lesson.bm25_table(passages, *k1_b), bm25, *o),
     )
     sizes = (100, 300, 500) if len(pairs.queries) > 3000 else (20,)
 
@@ -109,7 +110,7 @@ def search(lesson, docs, seeds, tuning_seed, steps, found):
             group: rounded(lesson.recall(s)[these].mean() if these.any() else 0 for s in many)
             for group, these in groups.items()
         }
-        | {"ndcg": rounded(lesson.gain_of(s)[~tune].mean() for s in many)}
+        | {"ndcg": rounded(ndcg(s)[~tune].mean() for s in many)}
         for name, many in ranked.items()
     }
     say(found["search"])
@@ -119,7 +120,7 @@ def search(lesson, docs, seeds, tuning_seed, steps, found):
     for name in ("paired", "LSA", "dense"):
         many = ranked[f"BM25 + {name}"]
         more = np.mean([lesson.recall(s)[~tune] for s in many], axis=0) - against
-        found["gains"][name] = rounded(lesson.interval(more, modules))
+        found["gains"][name] = rounded(interval(more, modules))
     found["settings"] = {"BM25": list(k1_b), "dense": [lr, dropped], "mix": mix}
 
 
@@ -145,7 +146,7 @@ def records(lesson, seeds, tuning_seeds, steps, papers, shares, found):
         for last in (False, True)
     }
     tried["window"] = {
-        str(option): rounded(level(s, lesson.train_window(write_papers(100, s), *option)) for s in tuning_seeds)
+        str(option): rounded(level(s, train_window(write_papers(100, s), *option)) for s in tuning_seeds)
         for option in ((2, 8, 0.3), (3, 10, 1.0), (3, 3, 1.0), (3, 10, 10.0), (5, 15, 1.0))
     }
     tried["tagger"], taggers = {}, {}
@@ -163,7 +164,7 @@ def records(lesson, seeds, tuning_seeds, steps, papers, shares, found):
     for seed in seeds:
         train = write_papers(100, seed)
         kept[seed] = lesson.train_tagger(train, seed, many, **lesson.READER)
-        window = lesson.train_window(train, **lesson.WINDOW)
+        window = train_window(train, **lesson.WINDOW)
         for group, some in tests[seed].items():
             raw = lesson.span_f1([p.tags for p in some], lesson.tags_of(kept[seed](some)))
             found["raw"][group] += rounded([raw])
@@ -182,7 +183,7 @@ def records(lesson, seeds, tuning_seeds, steps, papers, shares, found):
             for seed in seeds:
                 train = write_papers(option, seed) if key == "by_papers" else write_papers(100, seed, share=option)
                 net = lesson.train_tagger(train, seed, many, **lesson.READER)
-                window = lesson.train_window(train, **lesson.WINDOW)
+                window = train_window(train, **lesson.WINDOW)
                 fresh = tests[seed]["fresh"]
                 for name, picks in lesson.pickings(fresh, net, window).items():
                     if name in row:
@@ -203,7 +204,7 @@ def answers(lesson, seeds, tuning_seeds, steps, taggers, found):
     for seed in [*tuning_seeds, *seeds]:
         told, new = write_papers(250, seed)[100:], write_papers(150, seed, fresh=True)
         office = lesson.desk(seed, taggers[seed], told, new, many)
-        right, sure = lesson.interview(seed, told, new, *office)
+        right, sure = interview(seed, told, new, *office)
         asked = [q for q, *_ in ask(materials(seed)[1000:1150], seed, fresh=True)]
         nowhere = {"closed book": office[0](asked)[1], "with sources": office[1].find(asked)[1]}
         for name, limit in limits.items():
@@ -243,7 +244,7 @@ def labels(lesson, docs, draws, rates, looks, found):
             draw = np.random.default_rng(number)
             order = draw.permutation(len(kinds))
             mine, others = order[:size], order[size:]
-            said, bad = lesson.spoil(kinds[mine], rate, draw, alike)
+            said, bad = spoil(kinds[mine], rate, draw, alike)
             doubts = lesson.suspicion(x[mine], said) | {"at random": draw.random(size)}
             for way, low in doubts.items():
                 rows = found["finding"].setdefault(name, {}).setdefault(way, [])

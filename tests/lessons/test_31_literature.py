@@ -7,6 +7,7 @@ from rank_bm25 import BM25Okapi
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tinyfrontier.beside.lesson_31.docs import Pairs, for_tuning, labelled, pairs_of, words_of
 from tinyfrontier.beside.lesson_31.papers import ASKED, SLOTS, ask, materials, spoken, write_papers
+from tinyfrontier.beside.lesson_31.rivals import interval, spoil
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.data.documents import documentation
@@ -76,10 +77,10 @@ def test_directions_of_a_table_find_what_never_shared_a_word(lesson):
     assert (scores.argmax(1) == np.array([1, 2, 3, 4, 5, 6, 7, 8, 0])).mean() > 0.8
 
 
-def test_an_interval_over_modules_is_wider_than_over_queries(lesson):
+def test_an_interval_over_modules_is_wider_than_over_queries():
     """Where queries of a module go together, drawing whole modules shows it."""
     more = np.repeat(np.random.default_rng(0).normal(size=30), 10)
-    whole, single = (lesson.interval(more, names) for names in (np.repeat(np.arange(30), 10), np.arange(300)))
+    whole, single = (interval(more, names) for names in (np.repeat(np.arange(30), 10), np.arange(300)))
     assert whole[2] - whole[0] > 2 * (single[2] - single[0])
     assert whole[0] < more.mean() < whole[2]
 
@@ -147,13 +148,13 @@ def test_a_library_finds_a_paper_by_its_material(lesson):
     assert all(answer in papers[n].text for n, answer in enumerate(said))
 
 
-def test_spoilt_labels_are_wrong_and_as_many_as_said(lesson):
+def test_spoilt_labels_are_wrong_and_as_many_as_said():
     """A wrong label is never the true one; alike errors go to one neighbour."""
     labels = np.arange(6000) % 6
-    said, bad = lesson.spoil(labels, 0.2, np.random.default_rng(0))
+    said, bad = spoil(labels, 0.2, np.random.default_rng(0))
     assert ((said != labels) == bad).all()
     assert 0.18 < bad.mean() < 0.22
-    said, bad = lesson.spoil(labels, 0.2, np.random.default_rng(0), alike=True)
+    said, bad = spoil(labels, 0.2, np.random.default_rng(0), alike=True)
     assert set((said - labels)[bad] % 6) == {3}
 
 
@@ -162,7 +163,7 @@ def test_suspicion_finds_planted_errors(lesson):
     draw = np.random.default_rng(1)
     true = np.arange(300) % 3
     x = lesson.sp.csr_matrix(np.eye(3)[true] + 0.1 * draw.random((300, 3)))
-    said, bad = lesson.spoil(true, 0.1, draw)
+    said, bad = spoil(true, 0.1, draw)
     for name, low in lesson.suspicion(x, said).items():
         assert bad[np.argsort(low)[: bad.sum()]].mean() > 0.9, name
 
