@@ -5,7 +5,16 @@ import time
 import numpy as np
 from tinyfrontier.beside.lesson_31.docs import for_tuning, labelled, pairs_of
 from tinyfrontier.beside.lesson_31.papers import SHARE, SLOTS, ask, materials, write_papers
-from tinyfrontier.beside.lesson_31.rivals import fed_back, interval, interview, ndcg, shared_rows, spoil, train_window
+from tinyfrontier.beside.lesson_31.rivals import (
+    fed_back,
+    interval,
+    interview,
+    ndcg,
+    shared_rows,
+    spent,
+    spoil,
+    train_window,
+)
 
 from tinyfrontier.data.documents import documentation
 
@@ -164,7 +173,7 @@ def records(lesson, seeds, tuning_seeds, steps, papers, shares, found):
     for seed in seeds:
         train = write_papers(100, seed)
         kept[seed] = lesson.train_tagger(train, seed, many, **lesson.READER)
-        window = train_window(train, **lesson.WINDOW)
+        window = train_window(train)
         for group, some in tests[seed].items():
             raw = lesson.span_f1([p.tags for p in some], lesson.tags_of(kept[seed](some)))
             found["raw"][group] += rounded([raw])
@@ -183,7 +192,7 @@ def records(lesson, seeds, tuning_seeds, steps, papers, shares, found):
             for seed in seeds:
                 train = write_papers(option, seed) if key == "by_papers" else write_papers(100, seed, share=option)
                 net = lesson.train_tagger(train, seed, many, **lesson.READER)
-                window = train_window(train, **lesson.WINDOW)
+                window = train_window(train)
                 fresh = tests[seed]["fresh"]
                 for name, picks in lesson.pickings(fresh, net, window).items():
                     if name in row:
@@ -250,9 +259,17 @@ def labels(lesson, docs, draws, rates, looks, found):
                 rows = found["finding"].setdefault(name, {}).setdefault(way, [])
                 rows += rounded([bad[np.argsort(low)[: bad.sum()]].mean()])
             for count in looks if rate == 0.2 and not alike else [looks[len(looks) // 2]]:
-                more = x[others], kinds[others]
-                scores = lesson.spent(
-                    x[mine], said, kinds[mine], doubts[lesson.SUSPECT], more, (x_exam, exam_kinds), count, draw
+                more, exam = (x[others], kinds[others]), (x_exam, exam_kinds)
+                scores = spent(
+                    lesson.model,
+                    x[mine],
+                    said,
+                    kinds[mine],
+                    doubts[lesson.SUSPECT],
+                    more,
+                    exam,
+                    count,
+                    draw,
                 )
                 for way, value in scores.items():
                     if count == looks[len(looks) // 2]:

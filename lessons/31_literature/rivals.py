@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer
@@ -183,3 +184,38 @@ def spoil(labels, share: float, draw, alike: bool = False):
     kinds, bad = labels.max() + 1, draw.random(len(labels)) < share
     step = np.where(alike, kinds // 2, draw.integers(1, kinds, len(labels)))
     return np.where(bad, (labels + step) % kinds, labels), bad
+
+
+def spent(model, x, said, true, low, more, exam, looks, draw):
+    """Accuracy by the way in which looks were spent.
+
+    Args:
+        model: makes a classifier.
+        x: rows that are labelled.
+        said: their labels, some of them wrong.
+        true: their right labels.
+        low: the lower, the more suspect.
+        more: further rows and their right labels.
+        exam: rows and labels to be judged by.
+        looks: how many labels an expert can give.
+        draw: a generator, for looks at random.
+    """
+    suspects, some = np.argsort(low), draw.permutation(len(said))
+    rest = suspects[looks:]
+
+    def score(rows, labels):
+        return (model().fit(rows, labels).predict(exam[0]) == exam[1]).mean()
+
+    def checked(places):
+        return score(x, np.where(np.isin(np.arange(len(said)), places), true, said))
+
+    both = sp.vstack([x[rest], more[0][:looks]]), np.append(said[rest], more[1][:looks])
+    wider = sp.vstack([x, more[0][:looks]]), np.append(said, more[1][:looks])
+    return {
+        "nothing done": score(x, said),
+        "suspects checked": checked(suspects[:looks]),
+        "random ones checked": checked(some[:looks]),
+        "new ones labelled": score(*wider),
+        "suspects dropped": score(x[rest], said[rest]),
+        "dropped, new ones labelled": score(*both),
+    }

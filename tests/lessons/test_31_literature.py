@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from rank_bm25 import BM25Okapi
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -60,7 +61,7 @@ def test_chances_of_places_add_up(lesson):
 def test_the_towers_start_alike_and_learn_pairs(lesson):
     """Before training both towers agree; afterwards a query of words that no passage shares finds its own."""
     eye = np.eye(12)
-    asked, told = (lesson.sp.csr_matrix(part) for part in (np.hstack([eye, 0 * eye]), np.hstack([0 * eye, eye])))
+    asked, told = (sp.csr_matrix(part) for part in (np.hstack([eye, 0 * eye]), np.hstack([0 * eye, eye])))
     before = lesson.towers(24, 300, 0)
     assert (before[0](asked) - before[1](asked)).abs().max() == 0
     pair = lesson.train_towers(asked, told, steps=40, lr=2e-2, dropped=0.0)
@@ -71,7 +72,7 @@ def test_the_towers_start_alike_and_learn_pairs(lesson):
 
 def test_directions_of_a_table_find_what_never_shared_a_word(lesson):
     """Queries and passages in two languages meet through the pairs' table."""
-    eye = lesson.sp.csr_matrix(np.eye(9))
+    eye = sp.csr_matrix(np.eye(9))
     ways = lesson.main_directions(eye.T @ eye[[1, 2, 3, 4, 5, 6, 7, 8, 0]], 8)
     scores = lesson.by_directions(eye, eye, ways)
     assert (scores.argmax(1) == np.array([1, 2, 3, 4, 5, 6, 7, 8, 0])).mean() > 0.8
@@ -162,7 +163,7 @@ def test_suspicion_finds_planted_errors(lesson):
     """In an easy data set the most suspect labels are the wrong ones."""
     draw = np.random.default_rng(1)
     true = np.arange(300) % 3
-    x = lesson.sp.csr_matrix(np.eye(3)[true] + 0.1 * draw.random((300, 3)))
+    x = sp.csr_matrix(np.eye(3)[true] + 0.1 * draw.random((300, 3)))
     said, bad = spoil(true, 0.1, draw)
     for name, low in lesson.suspicion(x, said).items():
         assert bad[np.argsort(low)[: bad.sum()]].mean() > 0.9, name
