@@ -1,6 +1,6 @@
 """What lesson 31 compares with, and the bookkeeping of its exams.
 
-A window of words, feedback, a closed book, rows of pairs, intervals, interviews, spoilt labels.
+A window of words, feedback, a vote of neighbours, a closed book, rows of pairs, intervals, interviews, spoilt labels.
 """
 
 import re
@@ -76,6 +76,20 @@ def fed_back(queries, rows, table, scores, first: int, much: float):
     return (wider @ table.T).toarray()
 
 
+def neighbours(held_asked, asked, told, held_told, power: float):
+    """Scores by vote: queries to learn from lend their passages to the queries that they are near to.
+
+    Args:
+        held_asked: unit rows of held-out queries, sparse.
+        asked: unit rows of the queries to learn from, sparse.
+        told: of their passages.
+        held_told: of held-out passages.
+        power: of the cosine of two queries, the weight of a vote; nothing is learnt.
+    """
+    near = (held_asked @ asked.T).toarray().astype(np.float32) ** power
+    return near @ (told @ held_told.T).toarray().astype(np.float32)
+
+
 def ndcg(scores):
     """The nDCG of each query with one right passage, its own; ties at their middle rank: (queries,)."""
     own = np.diagonal(scores)[:, None]
@@ -111,8 +125,8 @@ def train_window(papers, near: int = 5, far: int = 15, C: float = 1.0):
     return lambda others: [chances(paper) for paper in others]
 
 
-def interview(seed: int, told, new, memory, library):
-    """Right answers by group of questions and method, and confidences by group and method.
+def interview(seed: int, told, new, memory, library, others=()):
+    """Right answers by group of questions and method, and confidences and single answers by group and method.
 
     Args:
         seed: of the ways to ask, and of the shuffled papers.
@@ -120,12 +134,16 @@ def interview(seed: int, told, new, memory, library):
         new: papers that it was not.
         memory: questions to (answers, confidences).
         library: `find(questions)` gives (scores, confidences), a call with papers and slots gives answers.
+        others: names and choices of facts by other readers, for the same papers.
+
+    Returns:
+        means, confidences, and whether each answer is right.
     """
     facts_of = {p.facts["sample"]: p.facts for p in told + new}
     usual = {slot: Counter(p.facts[slot] for p in told).most_common(1)[0][0] for slot in SLOTS}
     other = np.random.default_rng(seed).permutation(len(library.papers))
     groups = {"told, asked alike": (told, False), "told, asked anew": (told, True), "new papers": (new, True)}
-    right, sure = {}, {}
+    right, sure, single = {}, {}, {}
     for group, (papers, anew) in groups.items():
         asked, about, slots = zip(*ask([p.facts["sample"] for p in papers], seed, anew))
         truth = [facts_of[name][slot] for name, slot in zip(about, slots)]
@@ -135,6 +153,7 @@ def interview(seed: int, told, new, memory, library):
         answers = {
             "closed book": said,
             "with sources": library(top, kind),
+            **{name: library(top, kind, picks) for name, picks in dict(others).items()},
             "shuffled papers": library(other[top], kind),
             "commonest answer": [usual[slot] for slot in slots],
         }
@@ -145,7 +164,8 @@ def interview(seed: int, told, new, memory, library):
         answered = max(1, good["with sources"].sum())
         right[group]["right answer, right paper"] = (good["with sources"] & source).sum() / answered
         sure[group] = {"closed book": confidence, "with sources": share}
-    return right, sure
+        single[group] = good
+    return right, sure, single
 
 
 class Memory:
@@ -154,19 +174,19 @@ class Memory:
     It is told, as a further word, which slot is asked for, as a library is.
     """
 
-    def __init__(self, asked, answers, seed: int = 0, steps: int = 400):
+    def __init__(self, asked, answers, seed: int, steps: int, lr: float, width: int):
         seed_everything(seed)
         self.words = CountVectorizer(analyzer=lambda text: [*letters(text), f"wants {wanted(text)}"]).fit(asked)
         self.answers = sorted(set(answers))
         x, y = self._rows(asked), torch.tensor([self.answers.index(answer) for answer in answers])
-        layers = nn.Linear(x.shape[1], 512), nn.ReLU(), nn.Dropout(0.2), nn.Linear(512, len(self.answers))
+        layers = nn.Linear(x.shape[1], width), nn.ReLU(), nn.Dropout(0.2), nn.Linear(width, len(self.answers))
         self.net = nn.Sequential(*layers)
 
         def loss(generator):
             some = torch.randint(len(x), (128,), generator=generator)
             return F.cross_entropy(self.net(x[some]), y[some])
 
-        fit(self.net, loss, steps=steps, lr=3e-3, seed=seed, label="memory")
+        fit(self.net, loss, steps=steps, lr=lr, seed=seed, label="memory")
         self.net.eval()
 
     def _rows(self, asked):
@@ -186,36 +206,29 @@ def spoil(labels, share: float, draw, alike: bool = False):
     return np.where(bad, (labels + step) % kinds, labels), bad
 
 
-def spent(model, x, said, true, low, more, exam, looks, draw):
-    """Accuracy by the way in which looks were spent.
+def spent(x, said, true, low, more, looks: int, draw):
+    """What there is to train on, rows and labels, by the way in which looks were spent.
 
     Args:
-        model: makes a classifier.
         x: rows that are labelled.
         said: their labels, some of them wrong.
         true: their right labels.
         low: the lower, the more suspect.
         more: further rows and their right labels.
-        exam: rows and labels to be judged by.
         looks: how many labels an expert can give.
         draw: a generator, for looks at random.
     """
     suspects, some = np.argsort(low), draw.permutation(len(said))
     rest = suspects[looks:]
 
-    def score(rows, labels):
-        return (model().fit(rows, labels).predict(exam[0]) == exam[1]).mean()
-
     def checked(places):
-        return score(x, np.where(np.isin(np.arange(len(said)), places), true, said))
+        return x, np.where(np.isin(np.arange(len(said)), places), true, said)
 
-    both = sp.vstack([x[rest], more[0][:looks]]), np.append(said[rest], more[1][:looks])
-    wider = sp.vstack([x, more[0][:looks]]), np.append(said, more[1][:looks])
     return {
-        "nothing done": score(x, said),
+        "nothing done": (x, said),
         "suspects checked": checked(suspects[:looks]),
         "random ones checked": checked(some[:looks]),
-        "new ones labelled": score(*wider),
-        "suspects dropped": score(x[rest], said[rest]),
-        "dropped, new ones labelled": score(*both),
+        "new ones labelled": (sp.vstack([x, more[0][:looks]]), np.append(said, more[1][:looks])),
+        "suspects dropped": (x[rest], said[rest]),
+        "dropped, new ones labelled": (sp.vstack([x[rest], more[0][:looks]]), np.append(said[rest], more[1][:looks])),
     }
