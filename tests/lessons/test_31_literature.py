@@ -8,7 +8,7 @@ from rank_bm25 import BM25Okapi
 from sklearn.feature_extraction.text import TfidfVectorizer
 from tinyfrontier.beside.lesson_31.docs import Pairs, for_tuning, labelled, pairs_of, words_of
 from tinyfrontier.beside.lesson_31.papers import ASKED, SLOTS, ask, materials, spoken, write_papers
-from tinyfrontier.beside.lesson_31.rivals import interval, spoil
+from tinyfrontier.beside.lesson_31.rivals import interval, neighbours, spent, spoil
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.data.documents import documentation
@@ -78,6 +78,16 @@ def test_directions_of_a_table_find_what_never_shared_a_word(lesson):
     assert (scores.argmax(1) == np.array([1, 2, 3, 4, 5, 6, 7, 8, 0])).mean() > 0.8
 
 
+def test_neighbours_lend_their_passages():
+    """A held-out query finds the passage that is like the one of its nearest training query; power sharpens."""
+    asked, told = sp.csr_matrix(np.eye(4)), sp.csr_matrix(np.eye(4)[[1, 2, 3, 0]])
+    query = sp.csr_matrix([[0.8, 0.6, 0, 0]])
+    once = neighbours(query, asked, told, sp.csr_matrix(np.eye(4)), 1)[0]
+    sharp = neighbours(query, asked, told, sp.csr_matrix(np.eye(4)), 4)[0]
+    assert np.allclose(once, [0, 0.8, 0.6, 0])
+    assert np.allclose(sharp, [0, 0.8**4, 0.6**4, 0])
+
+
 def test_an_interval_over_modules_is_wider_than_over_queries():
     """Where queries of a module go together, drawing whole modules shows it."""
     more = np.repeat(np.random.default_rng(0).normal(size=30), 10)
@@ -134,13 +144,26 @@ def test_the_hand_rule_reads_a_plain_paper(lesson):
     assert lesson.right_facts([paper], [lesson.by_hand(paper)]) >= 0.8
 
 
+def test_cues_help_the_hand_rule_and_come_from_what_was_read(lesson):
+    """With all cues the rule makes next to no mistake in fresh patterns; unread words are no cues."""
+    papers = write_papers(80, 4, fresh=True)
+    first, longer = ([lesson.by_hand(p, cues) for p in papers] for cues in (frozenset(), lesson.CUES))
+    assert lesson.right_facts(papers, longer) > 0.99 > lesson.right_facts(papers, first) + 0.05
+    assert lesson.cues_in(papers) <= lesson.CUES
+    assert lesson.cues_in([]) == frozenset()
+    low = "unlike the old one , the new one is dried at 80 °C".split()
+    assert lesson.doubted(low, 2, {"unlike"})
+    assert not lesson.doubted(low, 6, {"unlike"})
+    assert lesson.doubted(low, 10, {"dried"})
+
+
 def test_a_library_finds_a_paper_by_its_material(lesson):
     """The paper that is about the question's material comes first, and a made-up one is worth less."""
     papers = write_papers(40, 2)
     names = [p.facts["sample"] for p in papers]
     asked, about, _ = zip(*ask(names, 2))
     picks = [lesson.by_hand(p) for p in papers]
-    library = lesson.Library(papers, picks, asked, [names.index(name) for name in about])
+    library = lesson.Library(papers, picks, asked, [names.index(name) for name in about], 0.5, 0.3)
     scores, share = library.find(asked)
     assert np.mean(scores.argmax(1) == [names.index(name) for name in about]) > 0.9
     nowhere = library.find([q for q, *_ in ask(materials(2)[500:520], 2)])[1]
@@ -165,8 +188,23 @@ def test_suspicion_finds_planted_errors(lesson):
     true = np.arange(300) % 3
     x = sp.csr_matrix(np.eye(3)[true] + 0.1 * draw.random((300, 3)))
     said, bad = spoil(true, 0.1, draw)
-    for name, low in lesson.suspicion(x, said).items():
+    for name, low in lesson.suspicion(x, said, 10).items():
         assert bad[np.argsort(low)[: bad.sum()]].mean() > 0.9, name
+
+
+def test_looks_are_spent_as_said():
+    """Each way has the rows and the labels that it names, and a look is spent once."""
+    x, true = sp.csr_matrix(np.eye(10)), np.arange(10) % 2
+    said, low, more = true.copy(), np.arange(10.0), (sp.csr_matrix(np.eye(10)), np.full(10, 7))
+    said[[0, 1, 8]] = 5
+    sets = spent(x, said, true, low, more, 2, np.random.default_rng(0))
+    sizes = {way: (rows.shape[0], len(labels)) for way, (rows, labels) in sets.items()}
+    assert sizes["new ones labelled"] == (12, 12)
+    assert sizes["suspects dropped"] == (8, 8)
+    assert sizes["dropped, new ones labelled"] == (10, 10)
+    assert (sets["suspects checked"][1] == 5).sum() == 1
+    assert (sets["nothing done"][1] == 5).sum() == 3
+    assert (sets["new ones labelled"][1] == 7).sum() == 2
 
 
 def test_pairs_come_from_documentation():

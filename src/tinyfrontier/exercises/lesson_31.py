@@ -50,8 +50,10 @@ def _():
     yield "a common word", ["the", "a"], common
     yield "a word in exactly half", ["the", "h"], [*common, ["i"], ["j", "k"]]
     yield "a word in just over half", ["the", "g"], [*common, ["i"]], 0.8, 0.4
+    yield "most words common", ["a", "b"], [["a", "b"], ["a", "b", "b"], ["a"]]
     yield "one passage", ["a", "b"], [["a", "a", "b"]]
     yield "k1 of zero", ["iron", "salt"], four, 0.0, 0.5
+    yield "rare words of the query beside a common one", ["the", "h", "i"], [*common, ["i"], ["j", "k"], ["the"]]
 
 
 @bm25_scores.usual
@@ -90,6 +92,28 @@ bm25_scores.slip("len(passage) / mean", "mean / len(passage) if passage else 0.0
 bm25_scores.slip("(k1 + 1) / (f + ease)", "1 / (f + ease)", "no factor").says(
     "the factor k1 + 1 above the line is missing."
 )
+
+
+bm25_scores.slip("sum(idf.values()) / len(idf)", "abs(sum(idf.values()) / len(idf))", "positive").says(
+    "the mean idf lost its sign. Where most words are common it is below zero, and so is its quarter."
+)
+bm25_scores.slip("sum(idf.values()) / len(idf)", "sum(idf.get(w, 0) for w in query) / max(1, len(query))", "own").says(
+    "the mean idf was taken over the words of the query. Take it over all words of the passages."
+)
+bm25_scores.slip(
+    "sum(idf.values()) / len(idf)", "sum(idf[w] for p in passages for w in p) / sum(map(len, passages))", "tokens"
+).says("a word counted in the mean idf as often as it stands. Each word counts once.")
+bm25_scores.slip("idf[w] >= 0", "idf[w] > 0", "half").says(
+    "a word in exactly half of the passages has an idf of 0, which is not negative: it keeps it."
+)
+bm25_scores.slip("(n - held + 0.5) / (held + 0.5)", "1 + (n - held + 0.5) / (held + 0.5)", "plus one").says(
+    "a 1 was added inside the logarithm, as some libraries do. Here it is left out."
+)
+
+
+@bm25_scores.mistake("query among passages", "the query was counted as a passage. n, n_w and the mean are of passages.")
+def _(query, passages, k1=1.5, b=0.75):
+    return bm25_scores.solution(query, [*passages, query], k1, b)[:-1]
 
 
 @bm25_scores.mistake("tf-idf", "the count goes in as it is. Each repeat should add less than the one before.")
@@ -150,6 +174,11 @@ found_within.slip(".clamp(0, 1)", ".clamp(min=0)", "above one").says(
 )
 
 
+found_within.slip("(scores == own).sum(1)", "((scores == own).sum(1) - 1)", "itself").says(
+    "the right passage was left out of those that share its score. It is one of them."
+)
+
+
 @found_within.mistake("lucky", "ties were counted as won: the right passage stands first among its equals.")
 def _(scores, right, k):
     return ((scores > scores.gather(1, right[:, None])).sum(1) < k).float()
@@ -200,6 +229,7 @@ def _():
     yield "two spans side by side", [["heat", "time", "time"]], [["heat", "time", "time"]]
     yield "one span cut in two", [["gas", "gas", "gas"], ["gas"]], [["gas", "", "gas"], ["gas"]]
     yield "the same span in another document", [["gas", ""], ["", ""]], [["", ""], ["gas", ""]]
+    yield "spans that changed documents", [["time"], [""], ["gas", ""]], [[""], ["time"], ["gas", ""]]
     yield "nothing said", [["gas", "", "heat"]], [["", "", ""]]
     yield "nothing to say", [["", ""]], [["", "heat"]]
     yield "no spans at all", [["", ""], [""]], [["", ""], [""]]
@@ -207,6 +237,9 @@ def _():
     yield "no documents", [], []
     yield "documents of unlike size", [["gas"] * 9, ["heat", "", "heat"]], [["gas"] * 9, ["", "", "heat"]]
     yield "one slot twice", [["heat", "", "heat"]], [["heat", "", ""]]
+    yield "a span to the end, one from the start", [["", "gas"], ["gas", ""]], [["", "gas"], ["gas", "gas"]]
+    yield "joined, both would be one", [["", "heat"], ["heat", ""], ["gas"]], [["", "heat"], ["heat", ""], [""]]
+    yield "neighbours of unlike tags", [["heat", "time", "", "gas"]], [["heat", "gas", "", "gas"]]
 
 
 @span_f1.usual
@@ -235,6 +268,40 @@ span_f1.slip("(number, a, b, tags[a])", "(a, b, tags[a])", "documents").says(
 span_f1.slip(" and tags[a]}", "}", "blanks").says("runs of words without a tag were counted as spans.")
 span_f1.slip("else 1.0", "else 0.0", "nothing").says("no spans at all, and none said, is perfect: 1.0.")
 span_f1.slip("return 2 * len", "return len", "half").says("the 2 above the line is missing.")
+
+
+span_f1.slip(
+    "2 * len(sets[0] & sets[1]) / total if total", "len(sets[0] & sets[1]) / len(sets[1]) if sets[1]", "p"
+).says("this is the precision: hits over said spans. Twice the hits over true and said spans was asked for.")
+span_f1.slip(
+    "2 * len(sets[0] & sets[1]) / total if total", "len(sets[0] & sets[1]) / len(sets[0]) if sets[0]", "r"
+).says("this is the recall: hits over true spans. Twice the hits over true and said spans was asked for.")
+span_f1.slip("2 * len(sets[0] & sets[1]) / total", "len(sets[0] & sets[1]) / len(sets[0] | sets[1])", "union").says(
+    "hits were divided by all different spans. Divide twice the hits by the sum of both numbers."
+)
+span_f1.slip("[*inner, len(tags)]", "inner", "end").says(
+    "the last span of a document was lost. It ends with the document."
+)
+
+
+@span_f1.mistake("joined", "documents were joined. A span ends where its document ends.")
+def _(true, said):
+    return span_f1.solution(*([[tag for tags in each for tag in tags]] for each in (true, said)))
+
+
+@span_f1.mistake("neighbours", "neighbouring spans of unlike tags were taken for one. A new tag begins a new span.")
+def _(true, said):
+    def spans(documents):
+        found = set()
+        for number, tags in enumerate(documents):
+            begins = [i for i, tag in enumerate(tags) if tag and (i == 0 or not tags[i - 1])]
+            for i in begins:
+                end = next((j for j in range(i, len(tags)) if not tags[j]), len(tags))
+                found.add((number, i, end, tags[i]))
+        return found
+
+    one, other = spans(true), spans(said)
+    return 2 * len(one & other) / (len(one) + len(other)) if one or other else 1.0
 
 
 @span_f1.mistake("words", "words were counted, not spans. A span is a hit if it is right as a whole.")
