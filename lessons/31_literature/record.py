@@ -316,9 +316,9 @@ def labels(lesson, docs, draws, tuning_draws, penalties, rates, looks, found):
             mine, _, _, said, bad = spoilt(number, 0.2)
             for way, low in lesson.suspicion(x[mine], said, C).items():
                 if way != "seen":
-                    tried["suspicion"].setdefault(str((way, C)), []).extend(rounded([caught(low, bad)]))
-    options = {str((way, C)): (way, C) for way in ("confidence", "confidence by class") for C in penalties}
-    suspect, strength = options[max(options, key=lambda name: np.mean(tried["suspicion"][name]))]
+                    tried["suspicion"].setdefault(way, {}).setdefault(str(C), []).extend(rounded([caught(low, bad)]))
+    options = [(way, C) for way in ("confidence", "confidence by class") for C in penalties]
+    suspect, strength = max(options, key=lambda pair: np.mean(tried["suspicion"][pair[0]][str(pair[1])]))
     found["settings"]["suspicion"] = [suspect, strength]
     say(tried)
     for rate in rates:
