@@ -283,9 +283,8 @@ class Environment:
         """Install from the folder wheels/, which a kit has; False where there is none, or where it does not do."""
         if not (self.root / "wheels").is_dir():
             return False
-        request = ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", "constraints.txt"]
-        options = ["--no-index", "-f", "wheels"]
-        code, _ = self.step("packages, from wheels/", [*self.pip_install(), *options, *request], quiet=True)
+        command = [*self.pip_install(), "--no-index", "-f", "wheels", *self.course_with(extras)]
+        code, _ = self.step("packages, from wheels/", command, quiet=True)
         if code:
             about = self.root / "wheels/about.json"
             kit = json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
@@ -333,7 +332,7 @@ class Environment:
             self.need_disk(DISK_NEEDED_FOR_CUDA)
 
     def install_packages(self, extras, has_pip):
-        request = ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", "constraints.txt"]
+        request = self.course_with(extras)
         uv, code, output = shutil.which("uv"), 1, ""
         if uv:
             code, output = self.step("packages, by uv", [*self.uv_install(uv), *request])
@@ -362,6 +361,9 @@ class Environment:
 
     def pip_install(self):
         return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
+
+    def course_with(self, extras):
+        return ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", "constraints.txt"]
 
     def uv_install(self, uv):
         return [uv, "pip", "install", "--python", str(self.python)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tinyfrontier.authoring import build, routes, workshops
+from tinyfrontier.authoring import build, maps, routes, workshops
 from tinyfrontier.authoring.lessons import Lesson, finished
 from tinyfrontier.exercises import exercises_of
 
@@ -167,7 +167,7 @@ def test_a_run_of_show_names_where_students_get_stuck(lesson):
             assert f"**{workshops._literal(mistake.name)}**: " in page
     for row in workshops.run_of_show(lesson):
         for question in row.questions:
-            assert workshops._in_table(workshops._literal(question.text)) in page
+            assert maps.cell_text(workshops._literal(question.text)) in page
             assert len(question.options) > 1 or question.options[0].startswith("a number from")
     table = [line for line in page.splitlines() if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {6}

@@ -29,6 +29,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from .lessons import ROOT
 
+HERE = "{}.{}".format(*sys.version_info[:2])  # the Python that makes the kit
 WHEELS = "wheels"
 BUILDERS = ("hatchling", "editables")  # what pip asks for to install the course itself from its folder
 LEFT_OUT = {".git", ".venv", "my_work", "site", WHEELS, "wip", "build", "dist", "source", "release", "submitted"}
@@ -53,8 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--platform", nargs="+", choices=sorted(PLATFORMS), default=["this"], help="for which machines (default: this)"
     )
-    here = "{}.{}".format(*sys.version_info[:2])
-    parser.add_argument("--python", nargs="+", default=[here], metavar="3.12", help=f"which Pythons (default: {here})")
+    parser.add_argument("--python", nargs="+", default=[HERE], metavar="3.12", help=f"which Pythons (default: {HERE})")
     parser.add_argument("--without-site", action="store_true", help="leave the pages for reading out")
     chosen = parser.parse_args(arguments)
     try:
@@ -86,11 +86,10 @@ def write_kit(
     wheels.mkdir(parents=True)
     copied = copy_course(course, root)
     print(f"  course: {copied} files", flush=True)
-    torch = None
+    if "this" in platforms and HERE in pythons:
+        repack("torch", wheels)
     for name in platforms:
         for version in pythons:
-            if name == "this" and version == "{}.{}".format(*sys.version_info[:2]) and torch is None:
-                torch = repack("torch", wheels)
             count = fetch(wheels, name, version, root)
             print(f"  wheels for {_words(name)}, Python {version}: {count}", flush=True)
     about = {"platforms": [_words(name) for name in platforms], "pythons": pythons}
@@ -153,7 +152,7 @@ def fetch(wheels: Path, name: str, python: str, root: Path = ROOT) -> int:
     """
     tags, differs = PLATFORMS[name]
     world = {**default_environment(), **differs, "python_version": python, "python_full_version": f"{python}.0"}
-    if python == "{}.{}".format(*sys.version_info[:2]) and name == "this":
+    if python == HERE and name == "this":
         world["python_full_version"] = platform.python_version()
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = _pins(root, world)
@@ -229,7 +228,7 @@ def _download(wheels: Path, requirements: list[str], tags: list[str], python: st
     options = ["--no-deps", "--only-binary=:all:", "--dest", str(wheels), "--find-links", str(wheels), "--quiet"]
     if (ROOT / WHEELS).is_dir():
         options += ["--find-links", str(ROOT / WHEELS)]
-    if tags or python != "{}.{}".format(*sys.version_info[:2]):
+    if tags or python != HERE:
         options += [part for tag in tags for part in ("--platform", tag)]
         options += ["--python-version", python]
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", *options]

@@ -13,10 +13,11 @@ import nbformat
 from ..show import VERDICT_MIME, course_map
 from ..show.verdicts import OUTCOMES, read_record
 from .lessons import ROOT, Lesson, curriculum, finished, section_ids
-from .routes import paths_markdown
+from .routes import paths_markdown, runs_of
 
 __all__ = [
     "SIGNATURES",
+    "cell_text",
     "compose_signatures",
     "course_map",
     "course_map_markdown",
@@ -114,13 +115,7 @@ def findings_markdown(root: Path = ROOT, notebooks: str = "notebooks/") -> str:
 
 def _runs(numbers: list[int]) -> str:
     """Ascending numbers as text: "18 to 21, 23 to 31"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs_of(numbers))
 
 
 def _finding(found: dict[int, dict], row: dict) -> str:
@@ -175,7 +170,8 @@ def course_map_markdown(root: Path = ROOT, notebooks: str = "notebooks/") -> str
     return "\n".join(lines).strip()
 
 
-def _cell_text(text: str) -> str:
+def cell_text(text: str) -> str:
+    """Text as it may stand in a cell of a Markdown table: on one line, bars escaped."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
@@ -187,8 +183,8 @@ def ledger_markdown(root: Path = ROOT) -> str:
         measured = "; ".join(f"{label}: **{value}**" for label, value in record["measured"])
         outcome = f"**{record['outcome']}**" + (f": {record['condition']}" if record["condition"] else "")
         lines.append(
-            f"| {_cell_text(record['claim'])} | {', '.join(record['sections'])} | {_cell_text(measured)} "
-            f"| {_cell_text(outcome)} | {record['lesson']:02d} |"
+            f"| {cell_text(record['claim'])} | {', '.join(record['sections'])} | {cell_text(measured)} "
+            f"| {cell_text(outcome)} | {record['lesson']:02d} |"
         )
     return "\n".join(lines)
 
@@ -254,9 +250,7 @@ def glossary_markdown(root: Path = ROOT) -> str:
         for term, chinese, sentence in lesson.front.get("terms", []):
             if term in rows:
                 raise ValueError(f"terms: {term!r} of lesson {lesson.number:02d} is in an earlier lesson's terms, too")
-            rows[term] = (
-                f"| {_cell_text(term)} | {_cell_text(chinese)} | {_cell_text(sentence)} | {lesson.number:02d} |"
-            )
+            rows[term] = f"| {cell_text(term)} | {cell_text(chinese)} | {cell_text(sentence)} | {lesson.number:02d} |"
     table = "\n".join(rows[term] for term in sorted(rows, key=str.lower))
     return f"""<!-- Derived by `python3 course.py build` from `terms` in the lessons' front matter. -->
 

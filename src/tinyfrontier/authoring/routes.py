@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .lessons import ROOT, Lesson, curriculum, finished
 
-__all__ = ["Route", "in_order", "numbers_in_words", "paths_markdown", "routes", "spread_out"]
+__all__ = ["Route", "in_order", "numbers_in_words", "paths_markdown", "routes", "runs_of", "spread_out"]
 _NEEDED = ("name", "for", "unit", "minutes")
 _KNOWN = (*_NEEDED, "sessions", "goals", "part", "meanwhile")
 
@@ -168,16 +168,21 @@ def _route(entry: dict, parts: dict, rows: dict[int, dict], done: dict[int, Less
 # ---------------------------------------------------------------------------------------------------------- in words
 
 
-def numbers_in_words(numbers: Iterable[int]) -> str:
-    """Numbers of lessons as text, three or more in a row as a range: "01, 11 to 17"."""
+def runs_of(numbers: Iterable[int]) -> list[list[int]]:
+    """Numbers cut where one is not the successor of the one before."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:
             runs[-1].append(number)
         else:
             runs.append([number])
+    return runs
+
+
+def numbers_in_words(numbers: Iterable[int]) -> str:
+    """Numbers of lessons as text, three or more in a row as a range: "01, 11 to 17"."""
     words = []
-    for run in runs:
+    for run in runs_of(numbers):
         words += [f"{run[0]:02d} to {run[-1]:02d}"] if len(run) > 2 else [f"{number:02d}" for number in run]
     return ", ".join(words)
 

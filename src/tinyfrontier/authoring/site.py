@@ -23,7 +23,6 @@ from nbformat import NotebookNode
 
 from ..show import VERDICT_MIME
 from ..show.verdicts import OUTCOMES
-from .cells import START_LINK
 from .lessons import ROOT, Lesson, curriculum, find_lessons, read_lesson
 from .maps import course_map_markdown, coverage_markdown, finished, verdicts
 from .slides import write_decks
@@ -247,8 +246,7 @@ def lesson_page(lesson: Lesson, *, with_solutions: bool, root: Path = ROOT) -> N
 
 
 def _lesson_links(markdown: str) -> str:
-    text = markdown.replace(START_LINK, "[start page](00_start_here.ipynb)")
-    text = re.sub(r"\]\(\.\./notebooks/", "](", text)
+    text = re.sub(r"\]\(\.\./notebooks/", "](", markdown)
     text = text.replace("](../lessons/README.md#claims-ledger)", "](../ledger.md)")
     text = text.replace("](../lessons/README.md)", "](../map.md)")
     return re.sub(r"\]\((?:\.\./lessons/)?glossary\.md\)", "](../glossary.md)", text)

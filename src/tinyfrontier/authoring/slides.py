@@ -20,7 +20,7 @@ from .._course import claims_in
 from .lessons import ROOT, Cell, Lesson, curriculum, finished
 from .maps import executed_cells
 from .site_theme import mathml
-from .workshops import Row, run_of_show
+from .workshops import Row, plain_links, run_of_show
 
 __all__ = ["deck", "door", "write_decks"]
 TEMPLATES = Path(__file__).with_name("site_files")
@@ -106,12 +106,8 @@ def _pictures(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _slide(markdown: str, kind: str = "slide") -> NotebookNode:
-    return new_markdown_cell(_words_alone(markdown), metadata={"slideshow": {"slide_type": kind}})
-
-
-def _words_alone(markdown: str) -> str:
-    """Markdown whose links to files are words; those to the web and to the lesson's page stay."""
-    return re.sub(r"\[([^\]]+)\]\((?!https?:|\.\./)[^)]*\)", r"\1", markdown)
+    words = plain_links(markdown, kept=r"https?:|\.\./")  # the lesson's page lies one folder up
+    return new_markdown_cell(words, metadata={"slideshow": {"slide_type": kind}})
 
 
 def _title(lesson: Lesson, root: Path) -> list[NotebookNode]:

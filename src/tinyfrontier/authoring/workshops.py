@@ -13,7 +13,7 @@ from pathlib import Path
 from .._course import claims_in
 from .bands import exact_minutes
 from .lessons import ROOT, Cell, Lesson, curriculum, finished
-from .maps import executed_cells
+from .maps import cell_text, executed_cells
 from .routes import Route, duration, routes
 
 __all__ = ["FOLDER", "Question", "Row", "questions", "routes_page", "run_of_show", "show_page", "workshop_pages"]
@@ -239,7 +239,7 @@ def show_page(lesson: Lesson, root: Path = ROOT) -> str:
         stuck = "<br>".join(f"**{_literal(m.name)}**: {_literal(m.hint)}" for m in mistakes)
         lines.append(
             f"| {row.start} | "
-            + " | ".join(_in_table(text) for text in (part, _plain_links(row.say), ask, stuck))
+            + " | ".join(cell_text(text) for text in (part, plain_links(row.say), ask, stuck))
             + " |"
         )
     lines.append(f"| {front['minutes']} | **End** | | | |")
@@ -266,7 +266,7 @@ def routes_page(root: Path = ROOT) -> str:
         lessons = str(len(way.lessons)) + (" nearest" if way.meanwhile else "")
         anchor = re.sub(r"[^a-z0-9]+", "-", way.name.lower()).strip("-")
         table.append(
-            f"| [{way.name}](#{anchor}) | {_in_table(way.audience)} | {_time(way)} | {lessons} | {way.total} |"
+            f"| [{way.name}](#{anchor}) | {cell_text(way.audience)} | {_time(way)} | {lessons} | {way.total} |"
         )
     shows = [
         f"- [{lesson.number:02d} {lesson.front['title']}]({lesson.stem}.md), {lesson.front['minutes']} minutes"
@@ -337,9 +337,9 @@ def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
-def _plain_links(markdown: str) -> str:
-    """Markdown whose links to files are words; those to the web stay."""
-    return re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]*\)", r"\1", markdown)
+def plain_links(markdown: str, kept: str = r"https?:") -> str:
+    """Markdown whose links to files are words; those to the web, or with a beginning that `kept` matches, stay."""
+    return re.sub(rf"\[([^\]]+)\]\((?!{kept})[^)]*\)", r"\1", markdown)
 
 
 def _literal(text: str) -> str:
@@ -349,7 +349,3 @@ def _literal(text: str) -> str:
         parts = [text.replace("`", "\\`")]
     escaped = [re.sub(r"([*_<>$\[\]])", r"\\\1", part) if place % 2 == 0 else part for place, part in enumerate(parts)]
     return "`".join(escaped)
-
-
-def _in_table(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")

@@ -16,11 +16,10 @@ from .._course import ROOT
 from ..exercises.progress import forget_start, remember_start, start_answers
 from .boxes import Html, box, prose, strong
 from .panels import framed
-from .proposals import INTERESTS, Proposal, finished_lessons, propose, routes_link
+from .proposals import DRAWN, INTERESTS, Proposal, drawn_to, finished_lessons, propose, routes_link
 from .questions import BY_KEY, QUESTIONS, Question, measured, standing
 
 TITLE = "Eight questions, one click each"
-DRAWN = "interest"  # its key in the progress file
 DRAWS = "What draws you here?"
 _WRAPPED = {"flex_flow": "row wrap"}  # options go below each other on a narrow page
 _LINES = "display:block;white-space:pre-wrap;overflow-wrap:anywhere;background:none;padding:2px 0"
@@ -56,7 +55,7 @@ class WhereToBegin:
     def _read(self) -> None:
         known = start_answers()
         self.answers = {q.key: known[q.key] for q in QUESTIONS if known.get(q.key) in q.options}
-        self.interest = known[DRAWN] if known.get(DRAWN) in INTERESTS else None
+        self.interest = drawn_to(known)
 
     def _row(self, key: str, options: tuple[str, ...]) -> widgets.Box:
         self.buttons[key] = {}

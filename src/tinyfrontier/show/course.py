@@ -11,7 +11,7 @@ import yaml
 from .._course import ROOT, lesson_files
 from ..exercises.progress import guesses, start_answers
 from .boxes import Html, box, link, prose, strong
-from .proposals import INTERESTS, Lesson, finished_lessons, next_exercise, propose
+from .proposals import Lesson, drawn_to, finished_lessons, next_exercise, propose
 from .questions import standing
 
 SECOND_LOOK = 6  # as many surprises as one reads
@@ -94,8 +94,7 @@ class HowFar(_View):
             for part, title in _curriculum(root)["parts"].items()
         ]
         said = start_answers()
-        interest = said.get("interest") if said.get("interest") in INTERESTS else None
-        self.next = next_exercise(propose(standing(said), interest, done), done)
+        self.next = next_exercise(propose(standing(said), drawn_to(said), done), done)
 
     def _conclusion(self) -> tuple[str, Lesson | None]:
         if self.next is None:

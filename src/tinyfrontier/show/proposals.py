@@ -23,6 +23,7 @@ INTERESTS = {
     "trust": (38, 32, 24, 11, 9),
 }
 ROUTES = "workshops/README.md"
+DRAWN = "interest"  # its key among the answers of the start page
 
 # Exercises that train a skill, by lesson. Each skill has some that need no lesson before.
 TRAINS = {
@@ -201,6 +202,12 @@ def next_exercise(proposal: Proposal, done: Mapping[int, Lesson]) -> tuple[Lesso
         if lesson is not None and lesson.following:
             return lesson, lesson.following
     return None
+
+
+def drawn_to(answers: Mapping[str, str]) -> str | None:
+    """What draws a reader, by what they answered on the start page: one of `INTERESTS`, or None."""
+    said = answers.get(DRAWN)
+    return said if said in INTERESTS else None
 
 
 def routes_link(root: Path = ROOT, words: str = "the routes") -> Html:
