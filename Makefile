@@ -2,9 +2,9 @@
 #   make test ARGS="--lesson 06"
 PYTHON ?= python3
 
-.PHONY: help lab update test build grade site kit doctor bench
+.PHONY: help lab update test build grade site kit hub doctor bench
 help:
 	@$(PYTHON) course.py --help
 
-lab update test build grade site kit doctor bench:
+lab update test build grade site kit hub doctor bench:
 	@$(PYTHON) course.py $@ $(ARGS)

@@ -16,6 +16,8 @@
                                without a network; --out another place, --with-solutions for instructors
     python3 course.py kit      writes a folder, for a USB stick say, from which the course starts without a
                                network: give the folder; --platform this windows mac, --python 3.11 3.12
+    python3 course.py hub      serves the course to a class by JupyterHub, on a Linux server: see hub/README.md;
+                               all further options go to JupyterHub
     python3 course.py doctor   checks versions, cores, memory, a short training run, and that nothing
                                needs a network
     python3 course.py bench    prints the benchmarks' table
@@ -594,6 +596,16 @@ def kit(arguments):
     return replace_by([str(environment.python), "-m", "tinyfrontier.authoring.kit", *places])
 
 
+def hub(arguments):
+    """Serve the course to a class: JupyterHub as hub/jupyterhub_config.py sets it up."""
+    if not sys.platform.startswith("linux"):
+        raise Stop("The hub needs Linux, and this is {}: for one person there is `lab`.".format(platform.system()))
+    environment = Environment()
+    environment.ensure(("hub",))
+    config = environment.root / "hub" / "jupyterhub_config.py"
+    return replace_by([str(environment.python), "-m", "jupyterhub", "-f", str(config), *arguments])
+
+
 def pairs(arguments):
     """Each argument with the one before it."""
     return zip(["", *arguments], arguments)
@@ -611,11 +623,12 @@ QUIET_AND_ALONE = {"TQDM_DISABLE": "1", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE"
 COMMANDS = {
     "lab": lab,
     "update": update,
-    "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("site", "test"), **QUIET_AND_ALONE),
+    "test": passing_through("-m", "tinyfrontier.authoring.proof", extras=("hub", "site", "test"), **QUIET_AND_ALONE),
     "build": passing_through("-m", "tinyfrontier.authoring.build"),
     "grade": grade,
     "site": site,
     "kit": kit,
+    "hub": hub,
     "doctor": passing_through("-m", "tinyfrontier.authoring.doctor"),
     "bench": passing_through("benchmarks/run.py"),
 }

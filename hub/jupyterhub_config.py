@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOM))
 from start import closed_to_students  # noqa: E402 - found beside this file
 
 closed = closed_to_students(Path(sys.executable), ROOM / "start.py", ROOM.parent / "notebooks" / "00_start_here.ipynb")
-if closed and os.geteuid() == 0:
+if closed and os.geteuid() == 0 and not os.environ.get("TINYFRONTIER_HUB_MADE_UP"):  # rehearse.py's own students
     raise SystemExit(
         "Students' accounts cannot reach the course or its Python: open to others (chmod o+rx), or install elsewhere: "
         + ", ".join(map(str, closed))

@@ -1,4 +1,4 @@
-"""Starts one student's server on a hub: makes their folder, brings their copies up to date, then becomes JupyterLab.
+"""Starts one student's server, on a hub or in a container: their folder, their copies, then JupyterLab.
 
 The student's folder is `~/tiny-frontier`: `my_work/` and the progress file are theirs, everything else is a link into
 the course, which they can read but not change. Needs only the standard library until the server itself starts.
@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
 FOLDER = "tiny-frontier"
+LONGEST_RUNTIME = 107 - len("/kernel-01234567-0123-0123-0123-0123456789ab-ipc-5")  # what Linux allows a socket's path
 PRIVATE = ("my_work", "site")  # of the course's own folder: its keeper's, not the students'
 
 
@@ -71,12 +73,22 @@ def limit_memory(limit: str | None) -> int | None:
     return value
 
 
-def command_of(folder: Path) -> list[str]:
-    """The single-user server for a student's folder, opened at the start page."""
+def runtime_of(home: Path) -> Path:
+    """A private folder for the kernels' sockets: in `home`, or the system's own where names would get too long."""
+    folder = home / ".jupyter-run"
+    if len(str(folder)) > LONGEST_RUNTIME:
+        return Path(tempfile.mkdtemp(prefix="jupyter-"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def command_of(folder: Path, on_a_hub: bool) -> list[str]:
+    """The server for a student's folder, opened at the start page: a hub's, or JupyterLab by itself in a container."""
+    server = ["jupyterhub.singleuser"] if on_a_hub else ["jupyterlab", "--ServerApp.ip=0.0.0.0", "--no-browser"]
     return [
         sys.executable,
         "-m",
-        "jupyterhub.singleuser",
+        *server,
         f"--ServerApp.root_dir={folder}",
         "--LabApp.default_url=/lab/tree/my_work/00_start_here.ipynb",
         "--KernelManager.transport=ipc",  # over TCP whoever has an account could listen to what a kernel prints
@@ -90,12 +102,13 @@ def main(arguments: list[str]) -> None:
     folder = make_folder(Path.home())
     os.chdir(folder)
     os.environ["TINYFRONTIER_PROGRESS"] = str(folder / ".progress.json")
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime_of(Path.home()))
     from tinyfrontier.authoring import my_work
 
     with suppress(OSError, ValueError):  # told in the log; the server starts with the copies that there are
         for line in my_work.bring_up_to_date(folder).lines:
             print(line, file=sys.stderr)
-    command = [*command_of(folder), *arguments]
+    command = [*command_of(folder, "JUPYTERHUB_API_TOKEN" in os.environ), *arguments]
     os.execv(command[0], command)
 
 

@@ -779,7 +779,7 @@ def test_an_unknown_command_is_named(course, capsys):
     """A typing error gets the list of the commands that exist."""
     assert course.main(["lap"]) == 1
     assert (
-        "no command lap; there are: lab, update, test, build, grade, site, kit, doctor, bench"
+        "no command lap; there are: lab, update, test, build, grade, site, kit, hub, doctor, bench"
         in capsys.readouterr().err
     )
 

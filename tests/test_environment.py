@@ -140,7 +140,7 @@ def test_make_knows_the_launchers_words():
     launcher = (ROOT / "course.py").read_text(encoding="utf-8")
     commands = re.findall(r'^    "(\w+)": ', launcher[launcher.index("COMMANDS = {") :], re.MULTILINE)
     targets = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert len(commands) == 9
+    assert len(commands) == 10
     assert f"\n{' '.join(commands)}:\n" in targets
 
 

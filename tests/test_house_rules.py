@@ -141,7 +141,7 @@ def test_the_contributing_table_names_real_files():
         assert (ROOT / name).exists()
     commands = set(re.findall(r"python3 course\.py (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")))
     launcher = (ROOT / "course.py").read_text(encoding="utf-8")
-    assert commands == {"lab", "update", "test", "build", "grade", "site", "kit", "doctor", "bench"}
+    assert commands == {"lab", "update", "test", "build", "grade", "site", "kit", "hub", "doctor", "bench"}
     assert all(f'"{command}":' in launcher for command in commands)
 
 
