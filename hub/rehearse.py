@@ -239,7 +239,8 @@ class Hub:
             encoding="utf-8",
         )
         environment = {**os.environ, "TINYFRONTIER_HUB_URL": self.address,
-                       "TINYFRONTIER_HUB_STATE": str(self.scratch / "state")}  # fmt: skip
+                       "TINYFRONTIER_HUB_STATE": str(self.scratch / "state"),
+                       "TINYFRONTIER_HUB_MADE_UP": "" if self.accounts else "1"}  # fmt: skip
         self.log = open(self.scratch / "hub.log", "w", encoding="utf-8")
         began = time.monotonic()
         self.process = psutil.Popen(

@@ -716,7 +716,7 @@ def test_the_users_own_jupyter_options_win(course, folder):
 @pytest.mark.parametrize(
     ("command", "extras", "start"),
     [
-        ("test", ["site", "test"], ["-m", "tinyfrontier.authoring.proof"]),
+        ("test", ["hub", "site", "test"], ["-m", "tinyfrontier.authoring.proof"]),
         ("build", [], ["-m", "tinyfrontier.authoring.build"]),
         ("doctor", [], ["-m", "tinyfrontier.authoring.doctor"]),
         ("bench", [], ["benchmarks/run.py"]),
