@@ -48,6 +48,11 @@ MY_WORK = "tinyfrontier.authoring.my_work"
 GB = 10**9
 DISK_NEEDED = 3 * GB  # the environment takes 2 GB with PyTorch's CPU build; the rest is for the downloads
 DISK_NEEDED_FOR_CUDA = 11 * GB  # the standard Linux build brings 6 GB with it, unpacked beside its downloads
+VERSIONS = (
+    "tested",
+    "oldest",
+    "newest",
+)  # of the packages: constraints.txt, the lower bounds of the ranges, any in them
 LONGEST_WAIT = 45 * 60  # seconds that a second start waits for the first one's installation
 
 # Runs inside .venv: is what the package asks for there? Reads metadata only, so it takes a tenth of a second.
@@ -124,12 +129,16 @@ def survive_any_locale():
 class Environment:
     """The folder .venv: in what state it is, and how it becomes complete.
 
-    Its stamp tells how the last installation ended: one without a fingerprint did not end.
+    Its stamp tells how the last installation ended: one without a fingerprint did not end. TINYFRONTIER_VERSIONS, for
+    maintainers, asks for the oldest or newest packages that pyproject.toml allows, in a folder of their own.
     """
 
     def __init__(self, root=ROOT):
         self.root = Path(root)
-        self.folder = self.root / ".venv"
+        self.versions = os.environ.get("TINYFRONTIER_VERSIONS") or "tested"
+        if self.versions not in VERSIONS:
+            raise Stop("TINYFRONTIER_VERSIONS must be {}, got {}.".format(", ".join(VERSIONS), self.versions))
+        self.folder = self.root / (".venv" if self.versions == "tested" else f".venv-{self.versions}")
         self.python = self.folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
         self.stamp = self.folder / "tinyfrontier.json"
         self.log = self.folder / "install.log"
@@ -143,8 +152,20 @@ class Environment:
 
         project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))
         lists = json.dumps([project.get("build-system"), project["project"]], sort_keys=True)
-        constraints = (self.root / "constraints.txt").read_text(encoding="utf-8")
-        return hashlib.sha256((lists + constraints).encode()).hexdigest()
+        return hashlib.sha256((lists + "\n".join(self.constraints())).encode()).hexdigest()
+
+    def constraints(self):
+        """The lines that the installers have to keep to."""
+        if self.versions == "tested":
+            return (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if self.versions == "newest":
+            return []
+        import tomllib
+
+        project = tomllib.loads((self.root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        lists = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
+        bounds = [re.match(r"([\w.-]+)\s*>=\s*([\w.]+)", requirement) for part in lists for requirement in part]
+        return sorted({"{}=={}".format(*bound.groups()) for bound in bounds if bound})
 
     def read_stamp(self):
         try:
@@ -283,7 +304,7 @@ class Environment:
 
     def install_from_wheels(self, extras, python):
         """Install from the folder wheels/, which a kit has; False where there is none, or where it does not do."""
-        if not (self.root / "wheels").is_dir():
+        if self.versions != "tested" or not (self.root / "wheels").is_dir():
             return False
         command = [*self.pip_install(), "--no-index", "-f", "wheels", *self.course_with(extras)]
         code, _ = self.step("packages, from wheels/", command, quiet=True)
@@ -296,8 +317,9 @@ class Environment:
         return code == 0
 
     def install_by_network(self, extras, found):
-        constraints = (self.root / "constraints.txt").read_text(encoding="utf-8").splitlines()
-        wanted = next((line.split(";")[0].strip() for line in constraints if line.startswith("torch==")), "torch")
+        wanted = next(
+            (line.split(";")[0].strip() for line in self.constraints() if line.startswith("torch==")), "torch"
+        )
         if sys.platform.startswith("linux") and f"torch=={found['torch']}".split("+")[0] != wanted:
             self.install_torch(wanted, found["pip"])
         self.install_packages(extras, found["pip"])
@@ -365,7 +387,11 @@ class Environment:
         return [str(self.python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install"]
 
     def course_with(self, extras):
-        return ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", "constraints.txt"]
+        constraints = "constraints.txt"
+        if self.versions != "tested":
+            constraints = str(self.folder / "constraints.txt")
+            Path(constraints).write_text("\n".join([*self.constraints(), ""]), encoding="utf-8")
+        return ["-e", ".[{}]".format(",".join(extras)) if extras else ".", "-c", constraints]
 
     def uv_install(self, uv):
         return [uv, "pip", "install", "--python", str(self.python)]

@@ -135,6 +135,34 @@ def test_the_first_start_installs_torch_alone_before_the_rest(machine):
     assert machine.environment.diagnosis() == ("ready", "")
 
 
+@pytest.mark.parametrize(
+    ("versions", "lines"), [("oldest", ["furo==2025.12.19", "numpy==2.1", "torch==2.10"]), ("newest", [])]
+)
+def test_other_versions_get_an_environment_of_their_own(machine, monkeypatch, versions, lines):
+    """Maintainers try the bounds of the ranges beside .venv, which stays as it is; kits' wheels are the tested ones."""
+    (machine.folder / "pyproject.toml").write_text(
+        '[project]\nname = "tinyfrontier"\ndependencies = ["torch>=2.10,<3", "numpy>=2.1,<3"]\n'
+        '[project.optional-dependencies]\nsite = ["furo>=2025.12.19", "numpy>=2.1,<3"]\n'
+    )
+    (machine.folder / "wheels").mkdir()
+    monkeypatch.setenv("TINYFRONTIER_VERSIONS", versions)
+    machine.environment.ensure()
+    chosen = machine.folder / f".venv-{versions}"
+    assert machine.steps[-1][1][-2:] == ["-c", str(chosen / "constraints.txt")]
+    assert (chosen / "constraints.txt").read_text().split() == lines
+    assert not (machine.folder / ".venv").exists()
+    assert machine.environment.diagnosis()[0] == "ready"
+    monkeypatch.delenv("TINYFRONTIER_VERSIONS")
+    assert machine.environment.diagnosis()[0] == "anew"
+
+
+def test_versions_that_do_not_exist_are_named(course, folder, monkeypatch):
+    """A typing error is told before anything is installed."""
+    monkeypatch.setenv("TINYFRONTIER_VERSIONS", "old")
+    with pytest.raises(course.Stop, match="TINYFRONTIER_VERSIONS must be tested, oldest, newest, got old"):
+        course.Environment(folder)
+
+
 def test_a_kit_installs_from_its_own_wheels(machine):
     """Where the folder wheels/ lies beside the launcher, all comes from it, PyTorch too, and no index is asked."""
     (machine.folder / "wheels").mkdir()

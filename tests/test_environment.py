@@ -72,6 +72,9 @@ def test_each_version_is_pinned_once_for_any_python():
             assert len(names) == len(set(names))
 
 
+@pytest.mark.skipif(
+    os.environ.get("TINYFRONTIER_VERSIONS", "tested") != "tested", reason="other versions were asked for"
+)
 def test_what_is_installed_is_what_is_tested():
     """The running environment holds the tested version of each listed package that it holds at all."""
     other = []
