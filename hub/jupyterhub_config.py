@@ -53,8 +53,8 @@ c.Spawner.environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB
 c.SystemdSpawner.isolate_tmp = True
 c.SystemdSpawner.disable_user_sudo = True
 c.SystemdSpawner.readonly_paths = [str(ROOM.parent)]
-# A class logs in within a minute. A start takes some seconds of one core, so on few cores they have to queue.
-c.JupyterHub.concurrent_spawn_limit = 4 * (os.cpu_count() or 1)
+# A class logs in within a minute, and a start takes seconds of a core: nobody is sent away, everybody waits a little.
+c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.start_timeout = 300
 c.Spawner.http_timeout = 300
 c.JupyterHub.active_server_limit = 0

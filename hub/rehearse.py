@@ -315,8 +315,11 @@ def rehearse(hub: Hub, people: list[tuple[str, str]], notebook: str, cells: list
     """One class: everybody logs in at once, and works; returns what was measured, and leaves the servers running."""
     students = [Student(hub.address, name, password) for name, password in people]
     idle = psutil.virtual_memory().available
-    with ThreadPoolExecutor(len(students)) as room:
+    room = ThreadPoolExecutor(len(students))
+    try:
         list(room.map(lambda pair: pair[1].attend(notebook, cells, pause, pair[0]), enumerate(students)))
+    finally:  # after Ctrl-C nobody waits for students who read: they end when their hub does
+        room.shutdown(wait=False, cancel_futures=True)
     return {
         "students": students,
         "memory": memory(hub),
