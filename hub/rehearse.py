@@ -17,6 +17,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -375,6 +376,8 @@ def main(arguments: list[str] | None = None) -> int:
     if min(options.sizes) < 1:
         parser.error(f"sizes must be at least 1, got {min(options.sizes)}")
     notebook, cells = first_cells(options.lesson, options.cells)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also in the background: accounts are removed whatever happens
+        signal.signal(number, signal.default_int_handler)
     scratch = Path(tempfile.mkdtemp(prefix="tinyfrontier-room-"))
     count = max(max(options.sizes), 2 if options.accounts else 1)
     names = [f"tf-rehearsal-{number:02}" for number in range(count)]
