@@ -417,9 +417,13 @@ def main(arguments: list[str] | None = None) -> int:
         if options.accounts:
             import accounts
 
-            for name in names:
-                subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True)
-            time.sleep(1)
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and any(
+                process.info["username"] in names for process in psutil.process_iter(["username"])
+            ):
+                for name in names:
+                    subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True)
+                time.sleep(1)
             accounts.remove(dict.fromkeys(names, accounts.STUDENTS))
         shutil.rmtree(scratch, ignore_errors=True)
     if options.json:
