@@ -137,7 +137,9 @@ def write_pages(folder: Path, *, with_solutions: bool, root: Path = ROOT) -> Non
         f"{on_site(coverage_markdown(root, 'notebooks/'))}\n",
         "ledger": ledger_page(root),
         "glossary": glossary_page(root),
-        "teaching": f"{on_site(sections[TEACHING].replace('## ', '# ', 1))}\n\n{_slides_section(root)}",
+        "teaching": f"{on_site(sections[TEACHING].replace('## ', '# ', 1))}\n\n{_slides_section(root)}\n\n"
+        "```{toctree}\n:hidden:\n\nroom\n```\n",
+        "room": on_site((root / "hub" / "README.md").read_text(encoding="utf-8")),
         **workshops_on_site(root),
     }
     (folder / FOLDER).mkdir()
@@ -163,6 +165,7 @@ def on_site(markdown: str) -> str:
         r"\]\(lessons/README\.md#section-coverage\)": "](map.md#section-coverage)",
         r"\]\(lessons/README\.md\)": "](map.md)",
         r"\]\(lessons/glossary\.md\)": "](glossary.md)",
+        r"\]\(hub/README\.md\)": "](room.md)",
         rf"\]\({FOLDER}/README\.md\)": f"]({FOLDER}/index.md)",
         r"\[Read without installing\]\(solutions/\): every lesson is there executed, with its figures\.": (
             "Or stay here and read: every lesson is executed on these pages, with its figures."
