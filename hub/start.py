@@ -16,6 +16,7 @@ from pathlib import Path
 COURSE = Path(__file__).resolve().parents[1]
 FOLDER = "tiny-frontier"
 LONGEST_RUNTIME = 107 - len("/kernel-01234567-0123-0123-0123-0123456789ab-ipc-5")  # what Linux allows a socket's path
+START_PAGE = "/lab/tree/my_work/00_start_here.ipynb"
 PRIVATE = ("my_work", "site")  # of the course's own folder: its keeper's, not the students'
 
 
@@ -90,7 +91,7 @@ def command_of(folder: Path, on_a_hub: bool) -> list[str]:
         "-m",
         *server,
         f"--ServerApp.root_dir={folder}",
-        "--LabApp.default_url=/lab/tree/my_work/00_start_here.ipynb",
+        f"--LabApp.default_url={START_PAGE}",
         "--KernelManager.transport=ipc",  # over TCP whoever has an account could listen to what a kernel prints
     ]
 
@@ -102,6 +103,7 @@ def main(arguments: list[str]) -> None:
     folder = make_folder(Path.home())
     os.chdir(folder)
     os.environ["TINYFRONTIER_PROGRESS"] = str(folder / ".progress.json")
+    os.environ.setdefault("JUPYTERHUB_DEFAULT_URL", START_PAGE)  # a hub's server asks this, and not LabApp
     os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime_of(Path.home()))
     from tinyfrontier.authoring import my_work
 
