@@ -216,6 +216,7 @@ def test_a_made_up_student_logs_in_and_works(scratch):
         assert said == [str(home / "my_work"), str(home / ".progress.json"), "1", str(1536 * 2**20)]
         assert (home / "my_work" / notebook).stat().st_mode & 0o077 == 0
         assert (home / "lessons").is_symlink()
+        assert anna.ask("GET", "/user/anna/").url.endswith("/user/anna/lab/tree/my_work/00_start_here.ipynb")
         with pytest.raises(rehearse.Failed, match=r"40[34]"):
             anna.ask("GET", "/user/lin/api/contents")
         figures = rehearse.report(measured, None)
