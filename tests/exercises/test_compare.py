@@ -82,3 +82,28 @@ def test_texts_are_short():
     assert describe(torch.ones(2, 3)) == "tensor (2, 3) of float32"
     assert "return" in describe(None)
     assert len(brief("x" * 500)) <= 120
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([3.0, 2.0, 1.0])[::-1],
+        np.broadcast_to(np.array([1.0, 2.0, 3.0]), (3,)),
+        np.arange(1.0, 7.0, 1.0)[:3],
+        np.array([[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]], order="F")[0],
+        np.array([1.0, 2.0, 3.0], dtype=">f8"),
+    ],
+    ids=["backwards", "read-only", "a part", "a row of columns", "swapped bytes"],
+)
+def test_an_array_counts_by_its_numbers_however_it_lies_in_memory(array):
+    """Views that NumPy hands out are answers as good as copies, and stay as they are."""
+    before = array.copy()
+    assert first_difference(array, np.array([1.0, 2.0, 3.0])) is None
+    assert first_difference(array, np.array([1.0, 2.0, 4.0])).where.split(" (")[0] == "result[2]"
+    assert (array == before).all()
+
+
+@pytest.mark.parametrize("array", [np.array([1, None]), np.array(["a", "b"])])
+def test_an_array_of_something_else_is_of_the_wrong_type(array):
+    """Objects and texts where numbers are wanted are named, not a crash."""
+    assert first_difference(array, np.array([1.0, 2.0])).kind == "type"

@@ -110,7 +110,12 @@ def first_difference(yours: Any, expected: Any, tolerance: float = 1e-5, where: 
     if isinstance(expected, np.ndarray):
         if not isinstance(yours, np.ndarray):
             return Difference("type", where, describe(yours), describe(expected))
-        return _compare_tensors(torch.from_numpy(yours), torch.from_numpy(expected), tolerance, where)
+        try:
+            # Copied in order: PyTorch takes no array that runs backwards, such as x[::-1], or whose bytes are swapped.
+            ours = torch.from_numpy(np.array(yours, dtype=yours.dtype.newbyteorder("="), order="C"))
+        except TypeError:  # an array of objects or of texts
+            return Difference("type", where, describe(yours), describe(expected))
+        return _compare_tensors(ours, torch.from_numpy(expected), tolerance, where)
     if isinstance(expected, bool) or expected is None or isinstance(expected, (str, bytes)):
         if type(yours) is not type(expected):
             return Difference("type", where, describe(yours), describe(expected))
