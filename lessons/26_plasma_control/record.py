@@ -9,13 +9,13 @@ from tinyfrontier.beside.lesson_26.tokamak import Machine
 SETTINGS = {
     "seeds": [0, 1, 2, 3, 4],
     "clone_rounds": 24,
-    "ppo_rounds": 24,
-    "longer": [56, [0, 1, 2]],
+    "ppo_rounds": 20,
+    "longer": [56, [0, 1]],
     "memories": [4, 12],
     "memory_seeds": [0, 1],
     "draws": [101, 102, 103, 104, 105],
     "shots": 1000,
-    "tuning": 200,
+    "tuning": 150,
     "tries": 400,
     "shift_shots": 300,
 }
@@ -128,7 +128,8 @@ def measure(
     for name, controller in rivals.items():
         found["report"][name] = rows([outcome(controller, draw) for draw in draws])
         say(name, found["report"][name]["lost"], found["report"][name]["cost"])
-    stages, learners, seconds = {"clone": [], "clone + PPO": [], "longer clone": []}, [], []
+    stages = {name: [] for name in ("clone", "clone + PPO", "longer clone", "LQG's clone", "LQG's clone + PPO")}
+    learners, seconds = [], []
     for seed in seeds:
         began = time.process_time()
         learner = lesson.clone(lesson.Learner(seed=seed), teacher(), clone_rounds, seed=seed)
@@ -146,6 +147,12 @@ def measure(
         seconds.append([round(time.process_time() - began, 1)])
         stages["longer clone"].append(outcome(learner, draws[seed % len(draws)]))
         say("longer", seed, seconds[-1], stages["longer clone"][-1])
+    for seed in longer[1]:
+        learner = lesson.clone(lesson.Learner(seed=seed), rivals["LQG"], clone_rounds // 3 + 1, seed=seed)
+        stages["LQG's clone"].append(outcome(learner, draws[seed % len(draws)]))
+        lesson.ppo(learner, ppo_rounds, seed=seed)
+        stages["LQG's clone + PPO"].append(outcome(learner, draws[seed % len(draws)]))
+        say("LQG's clone", seed, stages["LQG's clone"][-1], stages["LQG's clone + PPO"][-1])
     found["cpu_seconds"]["training"] = seconds
     found["stages"] = {name: rows(results) for name, results in stages.items()}
     found["report"] |= {name: found["stages"][name] for name in ("clone", "clone + PPO")}
