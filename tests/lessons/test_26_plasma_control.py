@@ -108,12 +108,17 @@ def test_the_guard_keeps_the_current_in_its_limit(lesson):
         def act(self, measured, wanted):
             return np.stack([np.where(np.arange(self.shots) % 2, 1.0, -1.0), 0 * wanted], axis=1)
 
-    over = {}
-    for guard in (True, False):
-        held = lesson.Guarded(Shouts(), guard)
+    over = []
+    for limit in (lesson.CURRENT, np.inf):
+        held = lesson.Guarded(Shouts(), limit)
         lesson.shoot(held, shots=6)
-        over[guard] = held.over
-    assert over[True] == 0 < over[False]
+        over.append(held.over)
+    assert over[0] == 0 < over[1]
+    env = lesson.CurrentGuard(lesson.PlasmaEnv())
+    env.reset(seed=3)
+    for _ in range(12):
+        env.step(np.array([1.0, 0.0], np.float32))
+    assert env.unwrapped.plasma.x[0, 2] < lesson.CURRENT + 1e-6
 
 
 def test_the_clipped_loss_is_the_policy_gradient_at_the_start(lesson):
