@@ -73,7 +73,7 @@ def test_the_bank_finds_the_grip(lesson):
     """After a shot the weights of most shots lie at the models next to the truth, and few plasmas are lost."""
     bank = lesson.Adaptive()
     result, plasma = lesson.shoot(bank, shots=200, seed=9)
-    p = np.exp(bank.log_p)
+    p = np.exp(bank.log_p - bank.log_p.max(1, keepdims=True))
     said = (p * np.log(bank.models[:, 0])).sum(1) / p.sum(1)
     assert result["lost"] < 5
     assert np.corrcoef(said, np.log(plasma.grip))[0, 1] > 0.9
@@ -138,7 +138,7 @@ def test_a_short_imitation_beats_an_untrained_network(lesson):
     """Two rounds of DAgger hold more plasmas than the network that it started from."""
     teacher = lesson.Told(lesson.BANK)
     before, _ = lesson.shoot(lesson.Learner(seed=1), shots=50)
-    after, _ = lesson.shoot(lesson.clone(lesson.Learner(seed=1), teacher, 2, shots=32), shots=50)
+    after, _ = lesson.shoot(lesson.clone(lesson.Learner(seed=1), [teacher], 2, shots=32), shots=50)
     assert after["cost"] < before["cost"] - 200
 
 
