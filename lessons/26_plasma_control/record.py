@@ -83,10 +83,11 @@ RANGES = {
 }
 
 
-def search(paid, make, ranges, tries, near):
+def search(paid, make, ranges, tries, near=None):
     """A third of the tries is drawn from the ranges (in logarithms), the others near the best so far."""
     chance, best, least = np.random.default_rng(0), None, np.inf
     low, high = np.log(list(ranges.values())).T
+    near = near or 0.05 * (high - low)
     for turn in range(tries):
         around = turn > tries // 3
         logs = np.log(best) + chance.normal(0, 1, len(low)) * near if around else chance.uniform(low, high)
@@ -158,7 +159,7 @@ def measure(
 
     start = time.process_time()
     offset_free = integral(lesson)
-    for name, make, most, near in (("PID", lesson.Pid, tries[0], 0.3), ("LQG + integral", offset_free, tries[1], 0.5)):
+    for name, make, most, near in (("PID", lesson.Pid, tries[0], 0.3), ("LQG + integral", offset_free, tries[1], None)):
         found["tuned"][name], least = search(lambda each: paid(each, 1), make, RANGES[name], most, near)
         found["tried"][name] = [round(float(least), 2)]
         say(name, found["tuned"][name], found["tried"][name], f"{time.process_time() - start:.0f} s")

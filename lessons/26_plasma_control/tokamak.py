@@ -1,11 +1,14 @@
 """A small tokamak for lesson 26: many shots side by side in NumPy, one millisecond a step.
 
-It knows the plasma, the coils and the amplifiers. Controllers, rewards and learning stand in the lesson.
+It knows the plasma, the coils and the amplifiers; `PlasmaEnv` puts one shot behind gymnasium's protocol. Controllers,
+rewards and learning stand in the lesson.
 """
 
 from dataclasses import dataclass
 
+import gymnasium
 import numpy as np
+from gymnasium.spaces import Box
 
 SHOT = 250  # ms
 LIMIT = 1.0  # the plasma touches the wall beyond
@@ -102,3 +105,32 @@ class Tokamak:
         self.x = np.where(self.lost[:, None], self.x, new)
         self.lost = self.lost | (np.abs(self.x[:, 0]) > LIMIT)
         self.time += 1
+
+
+class PlasmaEnv(gymnasium.Env):
+    """One shot: measured height, measured and wanted elongation; two commands. The reward is minus `cost`."""
+
+    observation_space = Box(-3, 3, (3,), np.float32)
+    action_space = Box(-1, 1, (2,), np.float32)
+
+    def __init__(self, cost, machine=None):
+        self.cost, self.machine = cost, machine
+
+    def observe(self):
+        """What the sensors give, and what is wanted: (3,)."""
+        (measured,), (wanted,) = self.plasma.measure()
+        return np.float32([*measured, wanted]).clip(-3, 3)
+
+    def reset(self, *, seed=None, options=None):
+        """A new shot."""
+        super().reset(seed=seed)
+        self.plasma = Tokamak(self.machine, 1, int(self.np_random.integers(2**31)))
+        return self.observe(), {}
+
+    def step(self, action):
+        """One millisecond; over at a loss or after the last millisecond."""
+        command = np.asarray(action, float)[None]
+        self.plasma.step(command)
+        over = self.plasma.time == SHOT
+        reward = -float(self.cost(self.plasma, command)[0])
+        return self.observe(), reward, bool(self.plasma.lost[0]), over, {}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 from scipy.linalg import solve_discrete_are
-from tinyfrontier.beside.lesson_26.tokamak import SHOT, Machine, Tokamak
+from tinyfrontier.beside.lesson_26.tokamak import SHOT, Machine, PlasmaEnv, Tokamak
 
 from tinyfrontier.authoring import definitions
 
@@ -88,10 +88,10 @@ def test_shots_depend_on_the_seed_alone(lesson):
 
 
 def test_the_environment_passes_gymnasiums_checker(lesson):
-    """It follows the protocol; behind the guard, too, a shot ends by loss or after its last millisecond."""
-    check_env(lesson.PlasmaEnv(), skip_render_check=True)
-    env = lesson.CurrentGuard(lesson.PlasmaEnv())
-    assert isinstance(env, gymnasium.Wrapper)
+    """It follows the protocol; a shot ends by loss or after its last millisecond."""
+    check_env(PlasmaEnv(lesson.cost), skip_render_check=True)
+    env = PlasmaEnv(lesson.cost)
+    assert isinstance(env, gymnasium.Env)
     env.reset(seed=0)
     ended, steps = False, 0
     while not ended:
@@ -114,11 +114,6 @@ def test_the_guard_keeps_the_current_in_its_limit(lesson):
         lesson.shoot(held, shots=6)
         over.append(held.over)
     assert over[0] == 0 < over[1]
-    env = lesson.CurrentGuard(lesson.PlasmaEnv())
-    env.reset(seed=3)
-    for _ in range(12):
-        env.step(np.array([1.0, 0.0], np.float32))
-    assert env.unwrapped.plasma.x[0, 2] < lesson.CURRENT + 1e-6
 
 
 def test_the_clipped_loss_is_the_policy_gradient_at_the_start(lesson):
@@ -179,3 +174,13 @@ def test_bad_input_is_named(call, word):
     """The message names the argument."""
     with pytest.raises(ValueError, match=word):
         call()
+
+
+def test_the_bank_of_delays_holds_longer_delays(lesson):
+    """At 6 ms, where the bank of grips loses most plasmas, the bank of delays loses few; at home it loses few, too."""
+    settings = {"effort": 0.01, "shape": 1.5, "agile": 2.0}
+    lost = {}
+    for name, make in (("grips", lesson.Adaptive), ("delays", lesson.DelayBank)):
+        lost[name] = [lesson.shoot(make(**settings), Machine(delay=delay), 100, 9)[0]["lost"] for delay in (3, 6)]
+    assert lost["delays"][0] < 4
+    assert lost["delays"][1] < 25 < 60 < lost["grips"][1]

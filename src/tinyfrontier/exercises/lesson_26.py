@@ -137,6 +137,23 @@ def _(F, G, Q, R):
     return np.linalg.solve(R + G.T @ Q @ G, G.T @ Q @ F)
 
 
+@lqr_gain.mistake("pays", "that is P, what is still to be paid. Return the gain L, (k, n).")
+def _(F, G, Q, R):
+    return scipy.linalg.solve_discrete_are(F, G, Q, R)
+
+
+@lqr_gain.mistake("free commands", "R is missing: commands are not free. The inverse is of R + G' P G.")
+def _(F, G, Q, R):
+    P, before = Q, np.inf
+    for _ in range(5000):
+        before = P
+        L = np.linalg.pinv(G.T @ P @ G) @ G.T @ P @ F
+        P = Q + F.T @ P @ (F - G @ L)
+        if not np.isfinite(P).all() or np.abs(P - before).max() < 1e-9:
+            break
+    return L
+
+
 @lqr_gain.mistake("sign", "right but for the sign: the text's command is u = -L s.")
 def _(F, G, Q, R):
     P = scipy.linalg.solve_discrete_are(F, G, Q, R)
