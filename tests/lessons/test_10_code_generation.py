@@ -61,7 +61,7 @@ MORE = {
     "connect": "import _socket\n    return _socket.socket().connect(('127.0.0.1', 9))",
     "climb the frames": "try: 1 / 0\n    except Exception as e: return str(e.__traceback__.tb_frame.f_back.f_globals)",
     "change the guard": "import __main__\n    __main__.guard.__defaults__ = (len, len)\n    return open('gotcha.txt')",
-    "nest deeply": "for _ in range(900): xs = [xs]\n    return xs",
+    "nest deeply": "for _ in range(100_000): xs = [xs]\n    return xs",
     "leave": "raise SystemExit",
     "input": "return input()",
 }
@@ -125,7 +125,9 @@ def test_a_killed_worker_leaves_no_process(lesson):
     sandbox = Sandbox(lesson.WORKER, wall=0.4)
     sandbox.run(HONEST, INPUTS)
     worker = sandbox.worker.pid
-    assert sandbox.run(program("import time\n    time.sleep(60)"), INPUTS, bare=True) == "out of time"
+    # A lock waited for in vain: Python 3.13 announces time.sleep to the guard, which stops it before the clock does.
+    wait = program("import _thread\n    lock = _thread.allocate_lock()\n    lock.acquire()\n    lock.acquire(True, 60)")
+    assert sandbox.run(wait, INPUTS, bare=True) == "out of time"
     assert not Path(f"/proc/{worker}").exists()
     assert sandbox.run(HONEST, INPUTS) == [[1, 2, 3]]
     end_worker(sandbox.worker)
