@@ -11,7 +11,7 @@ LONGEST = 10
 TOLD = 8  # letters before a place that it is told
 
 
-def practice(signs: Tensor, count: int, generator: torch.Generator, gaps: int = 4, span: int = 96):
+def practice(signs: Tensor, count: int, generator: torch.Generator, gaps: int = 6, span: int = 96):
     """A batch of pieces of `signs` (n,), with `gaps` gaps of 1 to 10 letters each, one in each stretch of the piece.
 
     Returns:

@@ -18,7 +18,8 @@ class RestorerConfig:
     width: int = 64
     layers: int = 3
     heads: int = 4
-    triples: int = 32
+    entries: int = 65_536
+    piece: int = 16
     span: int = 96
     told: int = 8
 
@@ -50,24 +51,30 @@ class Restorer(nn.Module):
         super().__init__()
         self.config, width = config, config.width
         self.near = nn.Embedding((config.told + 5) * SIGNS, width)
-        self.triple = nn.Embedding(SIGNS**3, config.triples)
-        self.around, self.before = nn.Linear(config.triples, width), nn.Linear(config.triples, width)
+        self.runs = nn.Embedding(config.entries, config.piece)
+        self.around, self.before = nn.Linear(2 * config.piece, width), nn.Linear(4 * config.piece, width)
         self.place, self.left = nn.Embedding(config.span, width), nn.Embedding(12, width)
         self.layers = nn.ModuleList(Layer(width, config.heads) for _ in range(config.layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, SIGNS)
         for table in (self.near, self.place, self.left):
             nn.init.normal_(table.weight, std=0.02)
-        nn.init.normal_(self.triple.weight, std=0.1)
+        nn.init.normal_(self.runs.weight, std=0.05)
 
-    def _three(self, signs: Tensor) -> Tensor:
-        """Vectors of triples (..., 3)."""
-        return self.triple((signs[..., 0] * SIGNS + signs[..., 1]) * SIGNS + signs[..., 2])
+    def _look_up(self, *runs: Tensor) -> Tensor:
+        """Vectors of some runs of letters (..., n) side by side; runs share the table's entries by chance."""
+        found = []
+        for run in runs:
+            code = torch.zeros_like(run[..., 0])
+            for sign in run.unbind(-1):
+                code = (code * 31 + sign * 7919 + 1) % 1_000_003
+            found.append(self.runs(code % self.config.entries))
+        return torch.cat(found, dim=-1)
 
     def _embed_text(self, shown: Tensor) -> Tensor:
         """(batch, span) to (batch, span, width): the five letters around each place."""
         five = functional.pad(shown, (2, 2)).unfold(1, 5, 1)
         offset = SIGNS * (self.config.told + torch.arange(5))
-        text = self.near(five + offset).sum(2) + self.around(self._three(five[..., 1:4]))
+        text = self.near(five + offset).sum(2) + self.around(self._look_up(five[..., 1:4], five))
         return text + self.place.weight[: shown.shape[1]]
 
     def read(self, shown: Tensor) -> Tensor:
@@ -87,8 +94,8 @@ class Restorer(nn.Module):
             left: how many letters of the gap are missing from there on, (batch, questions).
         """
         offset = SIGNS * torch.arange(self.config.told)
-        question = self.near(told + offset).sum(2) + self.before(self._three(told[..., -3:]))
-        question = question + self.place(where) + self.left(left)
+        runs = self._look_up(*(told[..., -n:] for n in (3, 4, 5, 6)))
+        question = self.near(told + offset).sum(2) + self.before(runs) + self.place(where) + self.left(left)
         x, text = torch.cat([self._embed_text(shown), question], dim=1), shown.shape[1]
         for layer in self.layers:
             x = layer(x, text)
