@@ -10,23 +10,25 @@ import numpy as np
 import scipy.sparse as sp
 
 LONGEST = 18
-STRANGE = -4.0  # log-probability of each letter that belongs to no known word
 
 
 class Reader:
     """Knows the `most` commonest words of some texts, and which word follows which if `pairs`.
 
+    A word's chance is `trust` times its share behind the word before, and the rest its share of all words; each letter
+    that belongs to no known word costs `strange`.
+
     Attributes:
         words: what it knows, commonest first.
     """
 
-    def __init__(self, texts, most: int | None = None, pairs: bool = True, trust: float = 0.6):
+    def __init__(self, texts, most: int | None = None, pairs: bool = True, trust: float = 0.6, strange: float = -4.0):
         counts = Counter(word for words in texts for word in words if len(word) <= LONGEST)
         self.words = [word for word, count in counts.most_common(most) if count > 1]
         self.number = {word: place for place, word in enumerate(self.words)}
         own = np.array([counts[word] for word in self.words], float)
         self.single = own / sum(counts.values())
-        self.trust = trust if pairs else 0.0
+        self.trust, self.strange = trust if pairs else 0.0, strange
         size = len(self.words)
         self.after = sp.csr_matrix((size, size))
         if pairs:
@@ -76,10 +78,9 @@ class Reader:
         for place in range(len(text)):
             best = sorted(ends[place].items(), key=lambda pair: -pair[1])[:width]
             fits = self._fits(text, place)
-            strange = text[place] != "?"
             for (last, filled), score in best:
-                if strange:
-                    _better(ends[place + 1], (-1, filled), score + STRANGE)
+                if text[place] != "?":
+                    _better(ends[place + 1], (-1, filled), score + self.strange)
                 if not len(fits):
                     continue
                 scores = score + self._log_chances(last, fits)

@@ -1,0 +1,281 @@
+"""What lesson 30 records: gaps filled by every method, readers with the machine, its confidence, and packages told."""
+
+import time
+
+import numpy as np
+from tinyfrontier.beside.lesson_30.counting import NGrams
+from tinyfrontier.beside.lesson_30.judging import (
+    answers,
+    ask_network,
+    ask_ngrams,
+    ask_reader,
+    fit_weights,
+    gaps_of,
+    interval,
+    score_all,
+)
+from tinyfrontier.beside.lesson_30.origin import by_network, by_runs, pieces_of
+from tinyfrontier.beside.lesson_30.reading import Reader
+from tinyfrontier.beside.lesson_30.texts import stones_of
+
+from tinyfrontier.data.documents import documentation
+from tinyfrontier.pretrained import load_inscriptions
+from tinyfrontier.pretrained.inscriptions.recipe import TEST_SHARE, line_of
+
+SETTINGS = {
+    "each": 60,
+    "tuning": 40,
+    "seeds": [0, 1, 2],
+    "short_steps": 150,
+    "orders": [4, 6, 8, 10, 12],
+    "trusts": [0.3, 0.6, 0.9],
+    "strange": [-3.0, -4.0, -5.0],
+    "pieces": 1000,
+    "packages": ["python", "numpy", "scipy", "sklearn", "matplotlib", "networkx"],
+}
+QUICK = {
+    "each": 2,
+    "tuning": 2,
+    "seeds": [0],
+    "short_steps": 2,
+    "orders": [6],
+    "trusts": [0.6],
+    "strange": [-4.0],
+    "pieces": 20,
+    "packages": ["python", "networkx"],
+}
+METHODS = {
+    "network": (["network"], ["network"]),
+    "n-grams": (["n-grams"], ["ahead", "back"]),
+    "dictionary": (["dictionary"], ["dictionary"]),
+    "n-grams + dictionary": (["n-grams", "dictionary"], ["ahead", "back", "dictionary"]),
+    "network + n-grams": (["network", "n-grams"], ["network", "ahead", "back"]),
+    "network + dictionary": (["network", "dictionary"], ["network", "dictionary"]),
+    "all three": (["network", "n-grams", "dictionary"], ["network", "ahead", "back", "dictionary"]),
+}
+LEVELS = {"300 words": (300, False), "all words": (None, False), "words and pairs": (None, True)}
+
+
+def rounded(values):
+    """Floats as they are stored."""
+    return [round(float(value), 4) for value in values]
+
+
+def say(*words):
+    """A line of progress."""
+    print(*words, flush=True)
+
+
+def hits(gaps, said):
+    """Whether the first answer is right, (gaps,)."""
+    return np.array([bool(texts) and texts[0] == gap.truth for gap, texts in zip(gaps, said)], float)
+
+
+def summed(lesson, gaps, said):
+    """Top 1, top 20 and errors of letters, over all gaps with intervals, and by length."""
+    right, modules = hits(gaps, said), [gap.module for gap in gaps]
+    within = np.array([gap.truth in texts for gap, texts in zip(gaps, said)], float)
+    length = np.array([gap.length for gap in gaps])
+    first = [texts[0] if texts else "" for texts in said]
+    lengths = sorted(set(length.tolist()))
+
+    def error(some):
+        return lesson.letter_error([first[i] for i in some], [gaps[i].truth for i in some])
+
+    return {
+        "top 1": rounded([right.mean(), *interval(right, modules)]),
+        "top 20": rounded([within.mean(), *interval(within, modules)]),
+        "error": round(error(range(len(gaps))), 4),
+        "top 1 by length": rounded(right[length == n].mean() for n in lengths),
+        "top 20 by length": rounded(within[length == n].mean() for n in lengths),
+        "error by length": rounded(error(np.flatnonzero(length == n)) for n in lengths),
+    }
+
+
+def picked_grams(line, gaps, orders, tried):
+    """The n-grams, read onwards and backwards, and the share of the first that are best on tuning gaps."""
+    best = None
+    for smoothing in ("kn", "wb"):
+        for order in orders:
+            grams = NGrams(line, order, smoothing), NGrams(line[::-1].copy(), order, smoothing)
+            for share in (0.0, 0.5, 1.0):
+                ask_ngrams(*grams, gaps, share)
+                level = hits(gaps, [gap.by["n-grams"] for gap in gaps]).mean()
+                tried[f"{smoothing} {order} {share}"] = round(float(level), 4)
+                if best is None or level > best[0]:
+                    best = level, (smoothing, order, share), grams
+        say(tried)
+    return best[1], best[2]
+
+
+def picked_reader(texts, gaps, trusts, strange, tried):
+    """The trust in pairs and the price of strange letters that are best on tuning gaps."""
+    best = None
+    for trust in trusts:
+        for price in strange:
+            reader = Reader(texts, trust=trust, strange=price)
+            ask_reader(reader, gaps)
+            level = hits(gaps, [gap.by["dictionary"] for gap in gaps]).mean()
+            tried[f"{trust} {price}"] = round(float(level), 4)
+            if best is None or level > best[0]:
+                best = level, (trust, price)
+    say(tried)
+    return best[1]
+
+
+def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange, pieces, packages):
+    """Shares of gaps restored, gains with intervals, confidence, readers of three levels, packages told."""
+    began, spent = time.process_time(), {}
+
+    def lap(name):
+        nonlocal began
+        spent[name], began = round(time.process_time() - began, 1), time.process_time()
+        say(name, spent[name])
+
+    stones = stones_of(documentation(packages, test_share=TEST_SHARE))
+    line, texts = line_of(stones.train), [stone.words for stone in stones.train]
+    lap("reading")
+    tune, exam = gaps_of(stones.tune, tuning, 1), gaps_of(stones.exam, each, 2)
+    tried = {"n-grams": {}, "dictionary": {}}
+    half = gaps_of(stones.tune, max(1, tuning // 2), 3)  # the reader is slow
+    (smoothing, order, share), grams = picked_grams(line.numpy(), tune, orders, tried["n-grams"])
+    lap("tuning n-grams")
+    trust, price = picked_reader(texts, half, trusts, strange, tried["dictionary"])
+    lap("tuning the dictionary")
+    net = load_inscriptions()
+    readers = {name: Reader(texts, most, pairs, trust, price) for name, (most, pairs) in LEVELS.items()}
+    level_3 = list(LEVELS)[-1]
+    for gaps in (tune, exam):
+        ask_network(net, gaps)
+        ask_ngrams(*grams, gaps, share)
+        for name, reader in readers.items():
+            ask_reader(reader, gaps, name)
+        for gap in gaps:  # the best reader is the dictionary
+            gap.by["dictionary"], gap.scores["dictionary"] = gap.by[level_3], gap.scores[level_3]
+            gap.mine = {name: gap.by.pop(name) for name in LEVELS}
+        score_all(gaps, net, grams, readers)
+    lap("filling gaps")
+    modules, methods, weights, right = [gap.module for gap in exam], {}, {}, {}
+    for name, (proposers, judges) in METHODS.items():
+        weights[name] = fit_weights(tune, proposers, judges)
+        said = answers(exam, proposers, judges, weights[name])
+        methods[name], right[name] = summed(lesson, exam, said), hits(exam, said)
+        say(name, rounded(weights[name]), methods[name]["top 1"], methods[name]["top 1 by length"])
+    people = {}
+    for level in LEVELS:
+        alone = [gap.mine[level] for gap in exam]
+        picks = answers(exam, ["network"], [level], np.ones(1))
+        both = fit_weights(tune, ["network"], ["network", level])
+        weighs = answers(exam, ["network"], ["network", level], both)
+        people[level] = {}
+        for way, said in {"alone": alone, "picks": picks, "weighs": weighs}.items():
+            right[f"{level}, {way}"] = hits(exam, said)
+            people[level][way] = rounded([hits(exam, said).mean(), *interval(hits(exam, said), modules)])
+        say(level, people[level])
+    without = fit_weights(tune, ["network"], ["network", "ahead", "back"])
+    right["n-grams weigh"] = hits(exam, answers(exam, ["network"], ["network", "ahead", "back"], without))
+    pairs = [
+        ("network", "n-grams"),
+        ("network", "dictionary"),
+        ("network", "n-grams + dictionary"),
+        ("network + n-grams", "network"),
+        ("network + n-grams", "n-grams + dictionary"),
+        ("all three", "n-grams + dictionary"),
+        ("n-grams weigh", "network"),
+        (f"{level_3}, weighs", "n-grams weigh"),
+        (f"{level_3}, weighs", "n-grams + dictionary"),
+        *((f"{level}, {way}", rival) for level in LEVELS for way in ("picks", "weighs")
+          for rival in ("network", f"{level}, alone")),
+    ]  # fmt: skip
+    gains = {}
+    for one, other in pairs:
+        gap = right[one] - right[other]
+        gains[f"{one} - {other}"] = rounded([gap.mean(), *interval(gap, modules)])
+    people["n-grams weigh"] = rounded(
+        [right["n-grams weigh"].mean(), *interval(right["n-grams weigh"], modules)]
+    )
+    lap("weighing")
+    short = {"true": [], "shuffled": []}
+    some = gaps_of(stones.exam, max(1, each // 2), 2)
+    for seed in seeds:
+        for kind in short:
+            small = lesson.learn(line, short_steps, seed, kind == "shuffled")
+            ask_network(small, some)
+            short[kind].append(round(float(hits(some, [gap.by["network"] for gap in some]).mean()), 4))
+        say(short)
+    lap("short trainings")
+    return {
+        "texts": {
+            "paragraphs": stones.paragraphs,
+            "removed": stones.removed,
+            "letters": len(line),
+            "modules": [len(stones.train), len(stones.tune), len(stones.exam)],
+            "words": len(readers[level_3].words),
+        },
+        "picked": {"smoothing": smoothing, "order": order, "share": share, "trust": trust, "strange": price},
+        "tried": tried,
+        "weights": {name: rounded(values) for name, values in weights.items()},
+        "methods": methods,
+        "people": people,
+        "gains": gains,
+        "short": short,
+        "confidence": confidence(lesson, tune, exam),
+        "origin": origin(net, stones, packages, pieces),
+        "cpu_seconds": spent,
+    }
+
+
+def confidence(lesson, tune, exam):
+    """Calibration error before and after a temperature that tuning gaps picked; chances and hits, gap by gap."""
+
+    def told(gaps):
+        points = [np.array(list(gap.scores["network"][text] for text in gap.by["network"])) for gap in gaps]
+        return points, np.array([gap.by["network"][0] == gap.truth for gap in gaps], float)
+
+    points, right = told(tune)
+    grid = np.round(np.arange(0.5, 3.01, 0.05), 2)
+    loss = [lesson.surprise(lesson.sureness(points, heat), right) for heat in grid]
+    heat = float(grid[int(np.argmin(loss))])
+    points, right = told(exam)
+    sure = {name: lesson.sureness(points, t) for name, t in (("as it is", 1.0), ("with temperature", heat))}
+    length = np.array([gap.length for gap in exam])
+    return {
+        "temperature": heat,
+        "error": {name: round(float(lesson.calibration_error(s, right)), 4) for name, s in sure.items()},
+        "sure": {name: rounded(s) for name, s in sure.items()},
+        "right": right.astype(int).tolist(),
+        "length": length.tolist(),
+    }
+
+
+def origin(net, stones, packages, pieces):
+    """Share of pieces whose package is told, settings picked on the tuning modules, with intervals over modules."""
+    learn, labels, _ = pieces_of(stones.train, packages, pieces, 5)
+    tune, tune_labels, _ = pieces_of(stones.tune, packages, max(2, pieces // 5), 6)
+    exam, exam_labels, modules = pieces_of(stones.exam, packages, max(2, pieces // 5), 7)
+    ways = {
+        "letter runs": lambda c: by_runs((learn, labels), (tune, exam), c),
+        "network": lambda c: by_network(net, (learn, labels), (tune, exam), c),
+    }
+    found, chances = {}, {}
+    for name, way in ways.items():
+        best = None
+        for strength in ((1.0, 10.0, 100.0) if name == "letter runs" else (0.001, 0.01, 0.1)):
+            first, second = way(strength)
+            level = (first.argmax(1) == tune_labels).mean()
+            if best is None or level > best[0]:
+                best = level, strength, first, second
+        chances[name] = best[2], best[3]
+        right = (best[3].argmax(1) == exam_labels).astype(float)
+        found[name] = {"right": rounded([right.mean(), *interval(right, modules)]), "strength": best[1]}
+        say(name, found[name])
+    mixed = []
+    for part in (0, 1):
+        logs = [np.log(chances[name][part] + 1e-12) for name in ways]
+        mixed.append(logs)
+    shares = np.linspace(0, 1, 11)
+    levels = [((s * mixed[0][0] + (1 - s) * mixed[0][1]).argmax(1) == tune_labels).mean() for s in shares]
+    s = shares[int(np.argmax(levels))]
+    right = ((s * mixed[1][0] + (1 - s) * mixed[1][1]).argmax(1) == exam_labels).astype(float)
+    found["both"] = {"right": rounded([right.mean(), *interval(right, modules)]), "strength": round(float(s), 1)}
+    return found
