@@ -32,7 +32,7 @@ class NGrams:
             contexts, starts, kinds = np.unique(codes >> BITS, return_index=True, return_counts=True)
             totals = np.add.reduceat(counts, starts)
             ones, twos = (counts == 1).sum(), (counts == 2).sum()
-            discount = ones / max(1, ones + 2 * twos)
+            discount = max(0.1, ones / max(1, ones + 2 * twos))  # never 0: nothing unseen is impossible
             letters = (codes & (SIGNS + 4)).astype(np.int8)
             self.tables.append((contexts, starts, kinds, totals, letters, counts.astype(np.float32), discount))
 
@@ -103,6 +103,8 @@ def both_sides(ahead, back, left, right, gap, width):
         back: n-grams of the text turned round.
         left: letters before the gap, (items, n).
         right: letters behind it, (items, m).
+        gap: how many letters are missing.
+        width: fillings that each beam keeps.
 
     Returns:
         letters (items, 2 * width, gap), and log-probabilities (items, 2 * width, 2): of gap and right side given

@@ -1,7 +1,7 @@
-"""A reader with a dictionary: words of the training text, alone and in pairs, that fit what is left of an inscription.
+"""A reader with a dictionary: words of the training text, alone and in pairs, that fit into an inscription.
 
-A text without spaces is cut into words, and a gap is a run of unknown letters ("?") that any fitting word may fill. Knows
-nothing of the course.
+A text without spaces is cut into words, and a gap is a run of unknown letters ("?") that any fitting word may fill.
+Knows nothing of the course.
 """
 
 from collections import Counter

@@ -191,9 +191,7 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
     for one, other in pairs:
         gap = right[one] - right[other]
         gains[f"{one} - {other}"] = rounded([gap.mean(), *interval(gap, modules)])
-    people["n-grams weigh"] = rounded(
-        [right["n-grams weigh"].mean(), *interval(right["n-grams weigh"], modules)]
-    )
+    people["n-grams weigh"] = rounded([right["n-grams weigh"].mean(), *interval(right["n-grams weigh"], modules)])
     lap("weighing")
     short = {"true": [], "shuffled": []}
     some = gaps_of(stones.exam, max(1, each // 2), 2)
@@ -229,7 +227,7 @@ def confidence(lesson, tune, exam):
     """Calibration error before and after a temperature that tuning gaps picked; chances and hits, gap by gap."""
 
     def told(gaps):
-        points = [np.array(list(gap.scores["network"][text] for text in gap.by["network"])) for gap in gaps]
+        points = [np.array([gap.scores["network"][text] for text in gap.by["network"]]) for gap in gaps]
         return points, np.array([gap.by["network"][0] == gap.truth for gap in gaps], float)
 
     points, right = told(tune)
@@ -260,7 +258,7 @@ def origin(net, stones, packages, pieces):
     found, chances = {}, {}
     for name, way in ways.items():
         best = None
-        for strength in ((1.0, 10.0, 100.0) if name == "letter runs" else (0.001, 0.01, 0.1)):
+        for strength in (1.0, 10.0, 100.0) if name == "letter runs" else (0.001, 0.01, 0.1):
             first, second = way(strength)
             level = (first.argmax(1) == tune_labels).mean()
             if best is None or level > best[0]:

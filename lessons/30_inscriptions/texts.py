@@ -14,7 +14,6 @@ from tinyfrontier.data.documents import Documentation
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RUN = 30
-_SHARED = re.compile(r"numpy|scipy|sklearn|scikit|matplotlib|pyplot|networkx|python", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def _words(paragraph: str) -> tuple[str, ...]:
 
 def prose(paragraph: str) -> bool:
     """Whether a paragraph is nearly all letters and spaces, and no heading or code."""
-    plain = sum(sign.isascii() and sign.isalpha() or sign == " " for sign in paragraph)
+    plain = sum((sign.isascii() and sign.isalpha()) or sign == " " for sign in paragraph)
     return len(paragraph) >= 80 and plain > 0.9 * len(paragraph) and ">>>" not in paragraph
 
 
@@ -74,8 +73,15 @@ def runs_of(text: str, run: int = RUN) -> np.ndarray:
     return hashes
 
 
+def _all_runs(stones) -> np.ndarray:
+    """Hashes of the runs of some texts, sorted."""
+    return np.unique(np.concatenate([np.zeros(0, np.uint64), *(runs_of(stone.letters) for stone in stones)]))
+
+
 def _any_in(some: np.ndarray, known: np.ndarray) -> bool:
     """Whether any of `some` is among the sorted `known`."""
+    if not len(known):
+        return False
     places = np.searchsorted(known, some)
     return bool((known[np.minimum(places, len(known) - 1)] == some).any())
 
@@ -108,9 +114,8 @@ def stones_of(docs: Documentation, least: int = 96) -> Stones:
         return kept, lost
 
     train, held = whole(texts(docs.train)), texts(docs.test)
-    known = np.unique(np.concatenate([runs_of(stone.letters) for stone in train]))
+    known = _all_runs(train)
     held_apart, removed = apart(held, known)
     exam = whole([text for text in held_apart if not for_tuning(text[1])])
-    shown = np.unique(np.concatenate([runs_of(stone.letters) for stone in exam]))
-    tune, _ = apart([text for text in held_apart if for_tuning(text[1])], shown)
+    tune, _ = apart([text for text in held_apart if for_tuning(text[1])], _all_runs(exam))
     return Stones(train, whole(tune), exam, sum(len(parts) for _, _, parts in held), removed)

@@ -26,7 +26,12 @@ def _():
     some = torch.randint(1, 27, (3, 9), generator=draw)
     yield "a gap in each of three texts", some, torch.tensor([[0], [4], [7]]), torch.tensor([[1], [3], [2]])
     yield "two gaps a text", some, torch.tensor([[0, 5], [2, 7], [1, 4]]), torch.tensor([[2, 1], [3, 2], [1, 5]])
-    yield "gaps that touch and overlap", some, torch.tensor([[0, 2], [1, 2], [3, 3]]), torch.tensor([[2, 3], [4, 1], [2, 2]])
+    yield (
+        "gaps that touch and overlap",
+        some,
+        torch.tensor([[0, 2], [1, 2], [3, 3]]),
+        torch.tensor([[2, 3], [4, 1], [2, 2]]),
+    )
     yield "gaps in any order", some, torch.tensor([[6, 1], [8, 0], [5, 2]]), torch.tensor([[2, 2], [1, 1], [3, 1]])
     yield "a gap of no letters", some, torch.tensor([[3, 5]] * 3), torch.tensor([[0, 2], [0, 0], [1, 0]])
     yield "a gap that runs over the end", some, torch.tensor([[7], [8], [2]]), torch.tensor([[5], [1], [9]])
@@ -56,13 +61,17 @@ damage.slip("letters.masked_fill(inside, 27)", "letters.masked_fill(~inside, 27)
     "what is in the gaps is shown and the rest is hidden. It is the other way round."
 )
 damage.slip(".any(1)", ".all(1)", "all gaps").says("a letter is missing if it lies in any gap, not in all of them.")
-damage.slip("place >= starts", "place > starts", "late").says("gaps begin one letter late: the place `start` is missing.")
+damage.slip("place >= starts", "place > starts", "late").says(
+    "gaps begin one letter late: the place `start` is missing."
+)
 damage.slip("(~inside, -100)", "(~inside, 27)", "targets of 27").says(
     "places that are not asked for hold 27 in the targets. They hold -100, which the loss leaves out."
 )
 
 
-@exercise(returns="an int64 tensor (kept, gap) and a float tensor (kept,)", points=3, no_gradient="nothing learns by it")
+@exercise(
+    returns="an int64 tensor (kept, gap) and a float tensor (kept,)", points=3, no_gradient="nothing learns by it"
+)
 def beam_search(first, moves, gap, width):
     beams = sorted([((letter,), score) for letter, score in enumerate(first)], key=lambda beam: -float(beam[1]))[:width]
     for _ in range(gap - 1):
@@ -83,9 +92,13 @@ def _():
     yield "greedy is wrong", torch.tensor([0.5, 0.45, 0.05]).log(), trap, 2, 2
     yield "width one", logs(5), logs(5, 5), 4, 1
     yield "five letters, width three", logs(5), logs(5, 5), 4, 3
-    yield "a beam that loses the best", torch.tensor([0.4, 0.35, 0.25]).log(), torch.tensor(
-        [[0.34, 0.33, 0.33], [0.36, 0.33, 0.31], [0.98, 0.01, 0.01]]
-    ).log(), 3, 2
+    yield (
+        "a beam that loses the best",
+        torch.tensor([0.4, 0.35, 0.25]).log(),
+        torch.tensor([[0.34, 0.33, 0.33], [0.36, 0.33, 0.31], [0.98, 0.01, 0.01]]).log(),
+        3,
+        2,
+    )
     yield "one missing letter", logs(6), logs(6, 6), 1, 4
     yield "wider than there are letters", logs(3), logs(3, 3), 3, 5
     yield "wider than there are fillings", logs(2), logs(2, 2), 2, 9
@@ -125,10 +138,14 @@ beam_search.slip("moves[filled[:, -1]]", "moves[filled[:, 0]]", "first letter").
 @beam_search.mistake("greedy", "only the best letter is kept at each step. Keep `width` fillings until the end.")
 def _(first, moves, gap, width):
     filled, scores = beam_search.solution(first, moves, gap, 1)
-    return filled.expand(min(width, len(first) ** gap), -1).clone(), scores.expand(min(width, len(first) ** gap)).clone()
+    return filled.expand(min(width, len(first) ** gap), -1).clone(), scores.expand(
+        min(width, len(first) ** gap)
+    ).clone()
 
 
-@beam_search.mistake("exhaustive", "nothing is dropped on the way. Keep the best `width` at every step, not at the end.")
+@beam_search.mistake(
+    "exhaustive", "nothing is dropped on the way. Keep the best `width` at every step, not at the end."
+)
 def _(first, moves, gap, width):
     filled, scores = beam_search.solution(first, moves, gap, min(len(first) ** gap, 2000))
     return filled[:width], scores[:width]

@@ -11,7 +11,18 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Folder, Forecaster, GPTConfig, MoleculeDenoiser, Restorer, RestorerConfig
+from ..models import (
+    BERT,
+    GPT,
+    BERTConfig,
+    DenoiserConfig,
+    Folder,
+    Forecaster,
+    GPTConfig,
+    MoleculeDenoiser,
+    Restorer,
+    RestorerConfig,
+)
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
