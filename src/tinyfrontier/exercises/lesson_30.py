@@ -1,4 +1,4 @@
-"""Exercises of lesson 30: gaps without a leak, beam search, Witten-Bell smoothing, errors by letters."""
+"""Exercises of lesson 30: Witten-Bell smoothing, beam search, gaps without a leak, errors by letters."""
 
 from collections import Counter
 from functools import cache
@@ -6,155 +6,6 @@ from functools import cache
 import torch
 
 from .form import exercise
-
-
-@exercise(returns="two int64 tensors, shape of `letters`", points=1)
-def damage(letters, starts, lengths):
-    shown, targets = letters.clone(), torch.full_like(letters, -100)
-    for row in range(len(letters)):
-        for start, length in zip(starts[row].tolist(), lengths[row].tolist()):
-            for place in range(start, min(start + length, letters.shape[1])):
-                shown[row, place] = 27
-                targets[row, place] = letters[row, place]
-    return shown, targets
-
-
-@damage.cases
-def _():
-    draw = torch.Generator().manual_seed(0)
-    yield "the worked example", torch.tensor([[3, 1, 20, 19]]), torch.tensor([[1]]), torch.tensor([[2]])
-    some = torch.randint(1, 27, (3, 9), generator=draw)
-    yield "a gap in each of three texts", some, torch.tensor([[0], [4], [7]]), torch.tensor([[1], [3], [2]])
-    yield "two gaps a text", some, torch.tensor([[0, 5], [2, 7], [1, 4]]), torch.tensor([[2, 1], [3, 2], [1, 5]])
-    yield (
-        "gaps that touch and overlap",
-        some,
-        torch.tensor([[0, 2], [1, 2], [3, 3]]),
-        torch.tensor([[2, 3], [4, 1], [2, 2]]),
-    )
-    yield "gaps in any order", some, torch.tensor([[6, 1], [8, 0], [5, 2]]), torch.tensor([[2, 2], [1, 1], [3, 1]])
-    yield "a gap of no letters", some, torch.tensor([[3, 5]] * 3), torch.tensor([[0, 2], [0, 0], [1, 0]])
-    yield "a gap that runs over the end", some, torch.tensor([[7], [8], [2]]), torch.tensor([[5], [1], [9]])
-    yield "the whole text", some[:1], torch.tensor([[0]]), torch.tensor([[9]])
-    yield "one letter", torch.tensor([[5]]), torch.tensor([[0]]), torch.tensor([[1]])
-    yield "no gaps", some, torch.zeros(3, 0, dtype=torch.long), torch.zeros(3, 0, dtype=torch.long)
-
-
-@damage.usual
-def damage(letters, starts, lengths):
-    place = torch.arange(letters.shape[1])
-    after, before = place >= starts[..., None], place < (starts + lengths)[..., None]
-    inside = (after & before).any(1)  # (texts, n)
-    return letters.masked_fill(inside, 27), letters.masked_fill(~inside, -100)
-
-
-damage.slip("letters.masked_fill(~inside, -100)", "letters", "all asked").says(
-    "every letter is a target, also those that can be read. Only missing ones are asked for; elsewhere stands -100."
-)
-damage.slip("place < (starts", "place <= (starts", "one too many").says(
-    "gaps are one letter too long. A gap of 2 from place 1 has places 1 and 2."
-)
-damage.slip("letters.masked_fill(inside, 27)", "letters", "leak").says(
-    "the missing letters can still be read in `shown`. They become 27."
-)
-damage.slip("letters.masked_fill(inside, 27)", "letters.masked_fill(~inside, 27)", "upside down").says(
-    "what is in the gaps is shown and the rest is hidden. It is the other way round."
-)
-damage.slip(".any(1)", ".all(1)", "all gaps").says("a letter is missing if it lies in any gap, not in all of them.")
-damage.slip("place >= starts", "place > starts", "late").says(
-    "gaps begin one letter late: the place `start` is missing."
-)
-damage.slip("(~inside, -100)", "(~inside, 27)", "targets of 27").says(
-    "places that are not asked for hold 27 in the targets. They hold -100, which the loss leaves out."
-)
-
-
-@exercise(
-    returns="an int64 tensor (kept, gap) and a float tensor (kept,)", points=3, no_gradient="nothing learns by it"
-)
-def beam_search(first, moves, gap, width):
-    beams = sorted([((letter,), score) for letter, score in enumerate(first)], key=lambda beam: -float(beam[1]))[:width]
-    for _ in range(gap - 1):
-        longer = [((*said, x), score + moves[said[-1], x]) for said, score in beams for x in range(len(first))]
-        beams = sorted(longer, key=lambda beam: -float(beam[1]))[:width]  # the sort keeps the order of equals
-    return torch.tensor([said for said, _ in beams]), torch.stack([score for _, score in beams])
-
-
-@beam_search.cases
-def _():
-    draw = torch.Generator().manual_seed(1)
-
-    def logs(*shape):
-        return torch.randn(*shape, generator=draw).log_softmax(-1)
-
-    trap = torch.tensor([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05], [0.4, 0.3, 0.3]]).log()
-    yield "the worked example", torch.tensor([0.6, 0.4]).log(), torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log(), 2, 2
-    yield "greedy is wrong", torch.tensor([0.5, 0.45, 0.05]).log(), trap, 2, 2
-    yield "width one", logs(5), logs(5, 5), 4, 1
-    yield "five letters, width three", logs(5), logs(5, 5), 4, 3
-    yield (
-        "a beam that loses the best",
-        torch.tensor([0.4, 0.35, 0.25]).log(),
-        torch.tensor([[0.34, 0.33, 0.33], [0.36, 0.33, 0.31], [0.98, 0.01, 0.01]]).log(),
-        3,
-        2,
-    )
-    yield "one missing letter", logs(6), logs(6, 6), 1, 4
-    yield "wider than there are letters", logs(3), logs(3, 3), 3, 5
-    yield "wider than there are fillings", logs(2), logs(2, 2), 2, 9
-    ties = -torch.randint(3, (4,), generator=draw).float()
-    yield "ties", ties, -torch.randint(3, (4, 4), generator=draw).float(), 3, 6
-    yield "all equal", torch.zeros(3), torch.zeros(3, 3), 3, 4
-    yield "very small chances", 1e4 * logs(4), 1e4 * logs(4, 4), 3, 3
-    yield "ten letters missing", logs(4), logs(4, 4), 10, 4
-
-
-@beam_search.usual
-def beam_search(first, moves, gap, width):
-    scores, order = first.sort(descending=True, stable=True)
-    scores, filled = scores[:width], order[:width, None]
-    for _ in range(gap - 1):
-        spread = scores[:, None] + moves[filled[:, -1]]  # (kept, letters)
-        scores, best = spread.flatten().sort(descending=True, stable=True)
-        scores, best = scores[:width], best[:width]
-        filled = torch.cat([filled[best // len(moves)], best[:, None] % len(moves)], dim=1)
-    return filled, scores
-
-
-beam_search.slip("moves[filled[:, -1]]", "moves[:, filled[:, -1]].T", "backwards").says(
-    "`moves` was read by columns. Row x holds what follows letter x."
-)
-beam_search.slip("scores[:, None] + moves", "scores[:, None] * moves", "product").says(
-    "logarithms were multiplied. Chances multiply, so their logarithms add up."
-)
-beam_search.slip("scores[:, None] + moves", "moves", "last step").says(
-    "only the last step is scored. The score of what came before must be added."
-)
-beam_search.slip("moves[filled[:, -1]]", "moves[filled[:, 0]]", "first letter").says(
-    "each step looks at the first letter of the filling. What follows depends on the last one."
-)
-
-
-@beam_search.mistake("greedy", "only the best letter is kept at each step. Keep `width` fillings until the end.")
-def _(first, moves, gap, width):
-    filled, scores = beam_search.solution(first, moves, gap, 1)
-    return filled.expand(min(width, len(first) ** gap), -1).clone(), scores.expand(
-        min(width, len(first) ** gap)
-    ).clone()
-
-
-@beam_search.mistake(
-    "exhaustive", "nothing is dropped on the way. Keep the best `width` at every step, not at the end."
-)
-def _(first, moves, gap, width):
-    filled, scores = beam_search.solution(first, moves, gap, min(len(first) ** gap, 2000))
-    return filled[:width], scores[:width]
-
-
-@beam_search.mistake("chances", "the scores are chances. Their logarithms were asked for.")
-def _(first, moves, gap, width):
-    filled, scores = beam_search.solution(first, moves, gap, width)
-    return filled, scores.exp()
 
 
 @exercise(returns="float tensor (letters,)", points=2)
@@ -235,6 +86,156 @@ def _(text, context, letters):
         if total:
             chances = {x: (seen[x] + kinds * p) / (total + kinds) for x, p in chances.items()}
     return torch.tensor([chances[letter] for letter in letters])
+
+
+@exercise(
+    returns="an int64 tensor (kept, gap) and a float tensor (kept,)", points=3, no_gradient="nothing learns by it"
+)
+def beam_search(first, moves, gap, width):
+    beams = sorted([((letter,), score) for letter, score in enumerate(first)], key=lambda beam: -float(beam[1]))[:width]
+    for _ in range(gap - 1):
+        longer = [((*said, x), score + moves[said[-1], x]) for said, score in beams for x in range(len(first))]
+        beams = sorted(longer, key=lambda beam: -float(beam[1]))[:width]  # the sort keeps the order of equals
+    return torch.tensor([said for said, _ in beams]), torch.stack([score for _, score in beams])
+
+
+@beam_search.cases
+def _():
+    draw = torch.Generator().manual_seed(1)
+
+    def logs(*shape):
+        return torch.randn(*shape, generator=draw).log_softmax(-1)
+
+    trap = torch.tensor([[0.5, 0.3, 0.2], [0.9, 0.05, 0.05], [0.4, 0.3, 0.3]]).log()
+    yield "the worked example", torch.tensor([0.6, 0.4]).log(), torch.tensor([[0.5, 0.5], [0.9, 0.1]]).log(), 2, 2
+    yield "greedy is wrong", torch.tensor([0.5, 0.45, 0.05]).log(), trap, 2, 2
+    yield "width one", logs(5), logs(5, 5), 4, 1
+    yield "five letters, width three", logs(5), logs(5, 5), 4, 3
+    yield (
+        "a beam that loses the best",
+        torch.tensor([0.4, 0.35, 0.25]).log(),
+        torch.tensor([[0.34, 0.33, 0.33], [0.36, 0.33, 0.31], [0.98, 0.01, 0.01]]).log(),
+        3,
+        2,
+    )
+    yield "one missing letter", logs(6), logs(6, 6), 1, 4
+    yield "wider than there are letters", logs(3), logs(3, 3), 3, 5
+    yield "wider than there are fillings", logs(2), logs(2, 2), 2, 9
+    ties = -torch.randint(3, (4,), generator=draw).float()
+    yield "ties", ties, -torch.randint(3, (4, 4), generator=draw).float(), 3, 6
+    yield "all equal", torch.zeros(3), torch.zeros(3, 3), 3, 4
+    yield "sixty letters, all equal", torch.zeros(60), torch.zeros(60, 60), 2, 5
+    yield "very small chances", 1e4 * logs(4), 1e4 * logs(4, 4), 3, 3
+    yield "ten letters missing", logs(4), logs(4, 4), 10, 4
+
+
+@beam_search.usual
+def beam_search(first, moves, gap, width):
+    scores, order = first.sort(descending=True, stable=True)
+    scores, filled = scores[:width], order[:width, None]
+    for _ in range(gap - 1):
+        spread = scores[:, None] + moves[filled[:, -1]]  # (kept, letters)
+        scores, best = spread.flatten().sort(descending=True, stable=True)
+        scores, best = scores[:width], best[:width]
+        filled = torch.cat([filled[best // len(moves)], best[:, None] % len(moves)], dim=1)
+    return filled, scores
+
+
+beam_search.slip("moves[filled[:, -1]]", "moves[:, filled[:, -1]].T", "backwards").says(
+    "`moves` was read by columns. Row x holds what follows letter x."
+)
+beam_search.slip("scores[:, None] + moves", "scores[:, None] * moves", "product").says(
+    "logarithms were multiplied. Chances multiply, so their logarithms add up."
+)
+beam_search.slip("scores[:, None] + moves", "moves", "last step").says(
+    "only the last step is scored. The score of what came before must be added."
+)
+beam_search.slip("moves[filled[:, -1]]", "moves[filled[:, 0]]", "first letter").says(
+    "each step looks at the first letter of the filling. What follows depends on the last one."
+)
+
+
+@beam_search.mistake("greedy", "only the best letter is kept at each step. Keep `width` fillings until the end.")
+def _(first, moves, gap, width):
+    filled, scores = beam_search.solution(first, moves, gap, 1)
+    return filled.expand(min(width, len(first) ** gap), -1).clone(), scores.expand(
+        min(width, len(first) ** gap)
+    ).clone()
+
+
+@beam_search.mistake(
+    "exhaustive", "nothing is dropped on the way. Keep the best `width` at every step, not at the end."
+)
+def _(first, moves, gap, width):
+    filled, scores = beam_search.solution(first, moves, gap, min(len(first) ** gap, 2000))
+    return filled[:width], scores[:width]
+
+
+@beam_search.mistake("chances", "the scores are chances. Their logarithms were asked for.")
+def _(first, moves, gap, width):
+    filled, scores = beam_search.solution(first, moves, gap, width)
+    return filled, scores.exp()
+
+
+@exercise(returns="two int64 tensors, shape of `letters`", points=1)
+def damage(letters, starts, lengths):
+    shown, targets = letters.clone(), torch.full_like(letters, -100)
+    for row in range(len(letters)):
+        for start, length in zip(starts[row].tolist(), lengths[row].tolist()):
+            for place in range(start, min(start + length, letters.shape[1])):
+                shown[row, place] = 27
+                targets[row, place] = letters[row, place]
+    return shown, targets
+
+
+@damage.cases
+def _():
+    draw = torch.Generator().manual_seed(0)
+    yield "the worked example", torch.tensor([[3, 1, 20, 19]]), torch.tensor([[1]]), torch.tensor([[2]])
+    some = torch.randint(1, 27, (3, 9), generator=draw)
+    yield "a gap in each of three texts", some, torch.tensor([[0], [4], [7]]), torch.tensor([[1], [3], [2]])
+    yield "two gaps a text", some, torch.tensor([[0, 5], [2, 7], [1, 4]]), torch.tensor([[2, 1], [3, 2], [1, 5]])
+    yield (
+        "gaps that touch and overlap",
+        some,
+        torch.tensor([[0, 2], [1, 2], [3, 3]]),
+        torch.tensor([[2, 3], [4, 1], [2, 2]]),
+    )
+    yield "gaps in any order", some, torch.tensor([[6, 1], [8, 0], [5, 2]]), torch.tensor([[2, 2], [1, 1], [3, 1]])
+    yield "a gap of no letters", some, torch.tensor([[3, 5]] * 3), torch.tensor([[0, 2], [0, 0], [1, 0]])
+    yield "a gap that runs over the end", some, torch.tensor([[7], [8], [2]]), torch.tensor([[5], [1], [9]])
+    yield "the whole text", some[:1], torch.tensor([[0]]), torch.tensor([[9]])
+    yield "one letter", torch.tensor([[5]]), torch.tensor([[0]]), torch.tensor([[1]])
+    yield "no gaps", some, torch.zeros(3, 0, dtype=torch.long), torch.zeros(3, 0, dtype=torch.long)
+
+
+@damage.usual
+def damage(letters, starts, lengths):
+    place = torch.arange(letters.shape[1])
+    after, before = place >= starts[..., None], place < (starts + lengths)[..., None]
+    inside = (after & before).any(1)  # (texts, n)
+    return letters.masked_fill(inside, 27), letters.masked_fill(~inside, -100)
+
+
+damage.slip("letters.masked_fill(~inside, -100)", "letters", "all asked").says(
+    "every letter is a target, also those that can be read. Only missing ones are asked for; elsewhere stands -100."
+)
+damage.slip("place < (starts", "place <= (starts", "one too many").says(
+    "gaps are one letter too long. A gap of 2 from place 1 has places 1 and 2."
+)
+damage.slip("letters.masked_fill(inside, 27)", "letters", "leak").says(
+    "the missing letters can still be read in `shown`. They become 27."
+)
+damage.slip("letters.masked_fill(inside, 27)", "letters.masked_fill(~inside, 27)", "upside down").says(
+    "what is in the gaps is shown and the rest is hidden. It is the other way round."
+)
+damage.slip(".any(1)", ".all(1)", "all gaps").says("a letter is missing if it lies in any gap, not in all of them.")
+damage.slip("place >= starts", "place > starts", "late").says(
+    "gaps begin one letter late: the place `start` is missing."
+)
+damage.slip("(~inside, -100)", "(~inside, 27)", "targets of 27").says(
+    "places that are not asked for hold 27 in the targets. They hold -100, which the loss leaves out."
+)
 
 
 @exercise(returns="float", points=2)

@@ -42,7 +42,7 @@ def held_out_loss(net, signs: Tensor) -> float:
     return gap_loss(net, signs, 1000, torch.Generator().manual_seed(9), 2).item()
 
 
-def make(folder: Path, steps: int = 9_000, seed: int = 0) -> dict:
+def make(folder: Path, steps: int = 7_000, seed: int = 0) -> dict:
     """Train the network, write it to `folder`, return what was measured."""
     began = time.process_time()
     stones = stones_of(documentation(test_share=TEST_SHARE))
