@@ -53,6 +53,7 @@ METHODS = {
     "network + dictionary": (["network", "dictionary"], ["network", "dictionary"]),
     "all three": (["network", "n-grams", "dictionary"], ["network", "ahead", "back", "dictionary"]),
 }
+MACHINES = ("network", "n-grams", "network + n-grams")
 LEVELS = {"300 words": (300, False), "all words": (None, False), "words and pairs": (None, True)}
 
 
@@ -90,6 +91,23 @@ def summed(lesson, gaps, said):
         "top 20 by length": rounded(within[length == n].mean() for n in lengths),
         "error by length": rounded(error(np.flatnonzero(length == n)) for n in lengths),
     }
+
+
+def mean_and_interval(values, modules):
+    """The mean of one number a gap, and its interval over modules."""
+    return rounded([values.mean(), *interval(values, modules)])
+
+
+def add_machine(gaps, machine, weights, readers):
+    """Write a method's 20 fillings and their weighted scores into the gaps, and what the readers make of each."""
+    proposers, judges = METHODS[machine]
+    for gap, said in zip(gaps, answers(gaps, proposers, judges, weights)):
+        name = f"20 of {machine}"
+        gap.by[name] = said
+        gap.scores[name] = {text: sum(w * gap.scores[j][text] for w, j in zip(weights, judges)) for text in said}
+        for level, reader in readers:
+            known = gap.scores[level]
+            known |= {text: reader.judge(gap.around(text)) for text in said if text not in known}
 
 
 def picked_grams(line, gaps, orders, tried):
@@ -154,9 +172,6 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
             gap.by["dictionary"], gap.scores["dictionary"] = gap.by[level_3], gap.scores[level_3]
             gap.mine = {name: gap.by.pop(name) for name in LEVELS}
         score_all(gaps, net, grams, {level_3: readers[level_3]})
-        for gap in gaps:
-            for name in list(LEVELS)[:-1]:  # they read the network's fillings alone
-                gap.scores[name] |= {text: readers[name].judge(gap.around(text)) for text in gap.by["network"]}
     lap("filling gaps")
     modules, methods, weights, right = [gap.module for gap in exam], {}, {}, {}
     for name, (proposers, judges) in METHODS.items():
@@ -164,37 +179,32 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
         said = answers(exam, proposers, judges, weights[name])
         methods[name], right[name] = summed(lesson, exam, said), hits(exam, said)
         say(name, rounded(weights[name]), methods[name]["top 1"], methods[name]["top 1 by length"])
-    people = {}
+    people = {"alone": {}}
     for level in LEVELS:
-        alone = [gap.mine[level] for gap in exam]
-        picks = answers(exam, ["network"], [level], np.ones(1))
-        both = fit_weights(tune, ["network"], ["network", level])
-        weighs = answers(exam, ["network"], ["network", level], both)
-        people[level] = {}
-        for way, said in {"alone": alone, "picks": picks, "weighs": weighs}.items():
-            right[f"{level}, {way}"] = hits(exam, said)
-            people[level][way] = rounded([hits(exam, said).mean(), *interval(hits(exam, said), modules)])
-        say(level, people[level])
-    without = fit_weights(tune, ["network"], ["network", "ahead", "back"])
-    right["n-grams weigh"] = hits(exam, answers(exam, ["network"], ["network", "ahead", "back"], without))
+        right[level] = hits(exam, [gap.mine[level] for gap in exam])
+        people["alone"][level] = mean_and_interval(right[level], modules)
+    for machine in MACHINES:
+        for gaps in (tune, exam):
+            add_machine(gaps, machine, weights[machine], [(level, readers[level]) for level in LEVELS])
+        people[machine] = {"alone": methods[machine]["top 1"]}
+        for level in LEVELS:
+            both = fit_weights(tune, [f"20 of {machine}"], [f"20 of {machine}", level])
+            ways = {"picks": ([level], np.ones(1)), "weighs": ([f"20 of {machine}", level], both)}
+            for way, (judges, how) in ways.items():
+                name = f"{machine}, {level}, {way}"
+                right[name] = hits(exam, answers(exam, [f"20 of {machine}"], judges, how))
+                people[machine].setdefault(level, {})[way] = mean_and_interval(right[name], modules)
+        say(machine, people[machine])
     pairs = [
-        ("network", "n-grams"),
-        ("network", "dictionary"),
-        ("network", "n-grams + dictionary"),
+        *(("network", rival) for rival in ("n-grams", "dictionary", "n-grams + dictionary")),
         ("network + n-grams", "network"),
-        ("network + n-grams", "n-grams + dictionary"),
+        ("network + n-grams", "n-grams"),
+        ("n-grams + dictionary", "n-grams"),
         ("all three", "n-grams + dictionary"),
-        ("n-grams weigh", "network"),
-        (f"{level_3}, weighs", "n-grams weigh"),
-        (f"{level_3}, weighs", "n-grams + dictionary"),
-        *((f"{level}, {way}", rival) for level in LEVELS for way in ("picks", "weighs")
-          for rival in ("network", f"{level}, alone")),
+        *((f"{machine}, {level}, {way}", rival) for machine in MACHINES for level in LEVELS
+          for way in ("picks", "weighs") for rival in (machine, level)),
     ]  # fmt: skip
-    gains = {}
-    for one, other in pairs:
-        gap = right[one] - right[other]
-        gains[f"{one} - {other}"] = rounded([gap.mean(), *interval(gap, modules)])
-    people["n-grams weigh"] = rounded([right["n-grams weigh"].mean(), *interval(right["n-grams weigh"], modules)])
+    gains = {f"{a} - {b}": mean_and_interval(right[a] - right[b], modules) for a, b in pairs}
     lap("weighing")
     short = {"true": [], "shuffled": []}
     some = gaps_of(stones.exam, max(1, each // 2), 2)

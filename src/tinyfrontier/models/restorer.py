@@ -13,7 +13,7 @@ SIGNS = 28  # 0 between two texts, 26 letters, 27 a missing one
 
 @dataclass(frozen=True)
 class RestorerConfig:
-    """Sizes: of the vectors, of the text, of what is told about the letters just before a place."""
+    """Sizes: of the vectors, of the table of runs, of the text, of the letters told on each side; and the dropout."""
 
     width: int = 64
     layers: int = 3
@@ -22,6 +22,7 @@ class RestorerConfig:
     piece: int = 16
     span: int = 96
     told: int = 8
+    dropout: float = 0.1
 
 
 class Layer(nn.Module):
@@ -50,9 +51,10 @@ class Restorer(nn.Module):
     def __init__(self, config: RestorerConfig) -> None:
         super().__init__()
         self.config, width = config, config.width
-        self.near = nn.Embedding((config.told + 5) * SIGNS, width)
+        self.near = nn.Embedding((2 * config.told + 5) * SIGNS, width)
         self.runs = nn.Embedding(config.entries, config.piece)
-        self.around, self.before = nn.Linear(2 * config.piece, width), nn.Linear(4 * config.piece, width)
+        self.around, self.before = nn.Linear(2 * config.piece, width), nn.Linear(9 * config.piece, width)
+        self.drop = nn.Dropout(config.dropout)
         self.place, self.left = nn.Embedding(config.span, width), nn.Embedding(12, width)
         self.layers = nn.ModuleList(Layer(width, config.heads) for _ in range(config.layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, SIGNS)
@@ -68,12 +70,12 @@ class Restorer(nn.Module):
             for sign in run.unbind(-1):
                 code = (code * 31 + sign * 7919 + 1) % 1_000_003
             found.append(self.runs(code % self.config.entries))
-        return torch.cat(found, dim=-1)
+        return self.drop(torch.cat(found, dim=-1))
 
     def _embed_text(self, shown: Tensor) -> Tensor:
         """(batch, span) to (batch, span, width): the five letters around each place."""
         five = functional.pad(shown, (2, 2)).unfold(1, 5, 1)
-        offset = SIGNS * (self.config.told + torch.arange(5))
+        offset = SIGNS * (2 * self.config.told + torch.arange(5))
         text = self.near(five + offset).sum(2) + self.around(self._look_up(five[..., 1:4], five))
         return text + self.place.weight[: shown.shape[1]]
 
@@ -84,18 +86,23 @@ class Restorer(nn.Module):
             x = layer(x, shown.shape[1])
         return self.norm(x)
 
-    def forward(self, shown: Tensor, told: Tensor, where: Tensor, left: Tensor) -> Tensor:
+    def forward(self, shown: Tensor, told: Tensor, behind: Tensor, where: Tensor, left: Tensor) -> Tensor:
         """Logits (batch, questions, 28) of the letters in asked places.
 
         Args:
             shown: the text with 27 in missing places, (batch, span).
             told: the letters before each place, (batch, questions, told).
+            behind: the letters behind the end of each place's gap, of the same shape.
             where: the places, (batch, questions).
             left: how many letters of the gap are missing from there on, (batch, questions).
         """
-        offset = SIGNS * torch.arange(self.config.told)
-        runs = self._look_up(*(told[..., -n:] for n in (3, 4, 5, 6)))
-        question = self.near(told + offset).sum(2) + self.before(runs) + self.place(where) + self.left(left)
+        both = torch.cat([told, behind], dim=-1)
+        runs = [told[..., -n:] for n in (3, 4, 5, 6)]
+        far = 30 + left[..., None]  # a sign of its own for each distance to the gap's end
+        runs += [torch.cat([far, behind[..., :n]], dim=-1) for n in (3, 4, 5)]
+        runs += [torch.cat([told[..., -n:], far, behind[..., :n]], dim=-1) for n in (2, 3)]
+        question = self.near(both + SIGNS * torch.arange(both.shape[-1])).sum(2) + self.before(self._look_up(*runs))
+        question = question + self.place(where) + self.left(left)
         x, text = torch.cat([self._embed_text(shown), question], dim=1), shown.shape[1]
         for layer in self.layers:
             x = layer(x, text)
