@@ -27,9 +27,9 @@ SETTINGS = {
     "tuning": 30,
     "seeds": [0, 1, 2],
     "short_steps": 150,
-    "orders": [6, 8, 10],
-    "trusts": [0.3, 0.6, 0.9],
-    "strange": [-3.0, -4.5],
+    "orders": [6, 8, 10, 12],
+    "trusts": [0.4, 0.6, 0.8],
+    "strange": [-4.0, -5.0, -6.5],
     "pieces": 1000,
     "packages": ["python", "numpy", "scipy", "sklearn", "matplotlib", "networkx"],
 }
