@@ -107,7 +107,7 @@ def test_the_reader_fills_by_words():
 def test_practice_asks_what_is_hidden(lesson):
     """Asked letters are missing in the text shown, told letters stand before them, and the damage is the exercise's."""
     signs = torch.from_numpy(numbers_of(TEXT * 3)).long()
-    shown, told, where, left, letters, asked = practice(signs, 5, torch.Generator().manual_seed(0))
+    shown, told, behind, where, left, letters, asked = practice(signs, 5, torch.Generator().manual_seed(0))
     for row in range(5):
         places = where[row][asked[row]]
         assert len(set(places.tolist())) == len(places) == int((shown[row] == 27).sum())
@@ -117,6 +117,10 @@ def test_practice_asks_what_is_hidden(lesson):
         for place, before in zip(places.tolist(), told[row][asked[row]]):
             if place >= 8:
                 assert torch.equal(before, whole[place - 8 : place])
+        for place, ahead, rest in zip(places.tolist(), behind[row][asked[row]], left[row][asked[row]].tolist()):
+            seen = shown[row, place + rest : place + rest + 8]  # damaged where the next gap is
+            assert torch.equal(ahead[: len(seen)], seen)
+            assert not ahead[len(seen) :].any()
     first = asked & (left > 0)
     again, targets = lesson.damage(
         whole[None], where[-1:][first[-1:]][None], torch.ones_like(where[-1:][first[-1:]][None])
@@ -130,9 +134,10 @@ def test_no_question_sees_another_one():
     torch.manual_seed(0)
     net = Restorer(SMALL).eval()
     shown, told = torch.randint(1, 28, (2, 96)), torch.randint(1, 27, (2, 5, 8))
+    behind = torch.randint(0, 28, (2, 5, 8))
     where, left = torch.randint(96, (2, 5)), torch.randint(1, 11, (2, 5))
-    together = net(shown, told, where, left)
-    alone = net(shown, told[:, 2:3], where[:, 2:3], left[:, 2:3])
+    together = net(shown, told, behind, where, left)
+    alone = net(shown, told[:, 2:3], behind[:, 2:3], where[:, 2:3], left[:, 2:3])
     assert (together[:, 2:3] - alone).abs().max() < 1e-5
 
 
