@@ -14,22 +14,24 @@ from tinyfrontier.beside.lesson_30.judging import (
     interval,
     score_all,
 )
+from tinyfrontier.beside.lesson_30.matching import Matches, ask_matches
 from tinyfrontier.beside.lesson_30.origin import by_network, by_runs, pieces_of
 from tinyfrontier.beside.lesson_30.reading import Reader
-from tinyfrontier.beside.lesson_30.texts import stones_of
+from tinyfrontier.beside.lesson_30.texts import numbers_of, runs_of, stones_of
 
 from tinyfrontier.data.documents import documentation
 from tinyfrontier.pretrained import load_inscriptions
 from tinyfrontier.pretrained.inscriptions.recipe import TEST_SHARE, line_of
 
 SETTINGS = {
-    "each": 50,
+    "each": 100,
     "tuning": 30,
     "seeds": [0, 1, 2],
     "short_steps": 150,
-    "orders": [6, 8, 10, 12],
+    "orders": [8, 10, 12],
     "trusts": [0.4, 0.6, 0.8],
-    "strange": [-4.0, -5.0, -6.5],
+    "strange": [-4.0, -6.5],
+    "steep": [0.3, 0.6, 0.8, 1.0, 1.3, 2.0],
     "pieces": 1000,
     "packages": ["python", "numpy", "scipy", "sklearn", "matplotlib", "networkx"],
 }
@@ -41,6 +43,7 @@ QUICK = {
     "orders": [6],
     "trusts": [0.6],
     "strange": [-4.0],
+    "steep": [0.8],
     "pieces": 20,
     "packages": ["python", "networkx"],
 }
@@ -53,7 +56,15 @@ METHODS = {
     "network + dictionary": (["network", "dictionary"], ["network", "dictionary"]),
     "all three": (["network", "n-grams", "dictionary"], ["network", "ahead", "back", "dictionary"]),
 }
-MACHINES = ("network", "n-grams", "network + n-grams")
+MACHINES = ("network", "n-grams", "network + n-grams", "all three")
+LOOKED_UP = {
+    "look-up": (["look-up"], ["look-up"]),
+    "n-grams + dictionary + same text": (
+        ["n-grams", "dictionary", "same text"],
+        ["ahead", "back", "dictionary", "same text"],
+    ),
+}
+NEAR = 16
 LEVELS = {"300 words": (300, False), "all words": (None, False), "words and pairs": (None, True)}
 
 
@@ -141,7 +152,40 @@ def picked_reader(texts, gaps, trusts, strange, tried):
     return best[1]
 
 
-def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange, pieces, packages):
+def look_up(gaps, half, line, stones, steeps, tried):
+    """Ask the training text for the best match, and the rest of each gap's own text, with the steepness picked."""
+    whole = Matches(line, 4)
+    own = {stone.module: numbers_of(stone.letters) for stone in stones.tune + stones.exam}
+    rest = {module: Matches(signs, 2) for module, signs in own.items()}
+    ways = {
+        "look-up": whole.found,
+        "same text": lambda gap: rest[gap.module].found(
+            gap, own[gap.module].tobytes().find(gap.letters.astype(np.uint8).tobytes())
+        ),
+    }
+    for name, way in ways.items():
+        found = [way(gap) for gap in gaps]
+        levels = []
+        for steep in steeps:
+            ask_matches(gaps[:half], found[:half], steep, name)
+            levels.append(hits(gaps[:half], [gap.by[name] for gap in gaps[:half]]).mean())
+            tried[f"{name} {steep}"] = round(float(levels[-1]), 4)
+        ask_matches(gaps, found, steeps[int(np.argmax(levels))], name, 20 if name == "look-up" else 8)
+    say(tried)
+
+
+def stands_in_training(gaps, stones):
+    """Whether a run of letters that holds the gap and one on each side also stands in a training text, (gaps,)."""
+    known, found = np.unique(np.concatenate([runs_of(stone.letters, NEAR) for stone in stones.train])), []
+    for gap in gaps:
+        runs = runs_of(gap.text, NEAR)
+        first = np.arange(len(runs))
+        runs = runs[(first < gap.start) & (first + NEAR > gap.start + gap.length)]
+        found.append(bool(np.isin(runs, known[np.minimum(np.searchsorted(known, runs), len(known) - 1)]).any()))
+    return np.array(found)
+
+
+def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange, steep, pieces, packages):
     """Shares of gaps restored, gains with intervals, confidence, readers of three levels, packages told."""
     began, spent = time.process_time(), {}
 
@@ -154,7 +198,7 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
     line, texts = line_of(stones.train), [stone.words for stone in stones.train]
     lap("reading")
     tune, exam = gaps_of(stones.tune, tuning, 1), gaps_of(stones.exam, each, 2)
-    tried = {"n-grams": {}, "dictionary": {}}
+    tried = {"n-grams": {}, "dictionary": {}, "look-up": {}}
     half = gaps_of(stones.tune, max(1, tuning // 2), 3)  # the reader is slow
     (smoothing, order, share), grams = picked_grams(line.numpy(), tune, orders, tried["n-grams"])
     lap("tuning n-grams")
@@ -171,7 +215,13 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
         for gap in gaps:  # the best reader is the dictionary
             gap.by["dictionary"], gap.scores["dictionary"] = gap.by[level_3], gap.scores[level_3]
             gap.mine = {name: gap.by.pop(name) for name in LEVELS}
+    look_up(tune + exam, len(tune), line.numpy(), stones, steep, tried["look-up"])
+    for gaps in (tune, exam):
+        for gap in gaps:
+            gap.looked_up = gap.by.pop("look-up")  # its fillings are weighed by no other method
         score_all(gaps, net, grams, {level_3: readers[level_3]})
+        for gap in gaps:
+            gap.by["look-up"] = gap.looked_up
     lap("filling gaps")
     modules, methods, weights, right = [gap.module for gap in exam], {}, {}, {}
     for name, (proposers, judges) in METHODS.items():
@@ -179,16 +229,27 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
         said = answers(exam, proposers, judges, weights[name])
         methods[name], right[name] = summed(lesson, exam, said), hits(exam, said)
         say(name, rounded(weights[name]), methods[name]["top 1"], methods[name]["top 1 by length"])
+    looked_up = {}
+    for name, (proposers, judges) in LOOKED_UP.items():
+        said = answers(exam, proposers, judges, fit_weights(tune, proposers, judges))
+        looked_up[name], right[name] = summed(lesson, exam, said), hits(exam, said)
+        say(name, looked_up[name]["top 1"])
+    near = stands_in_training(exam, stones)
+    near_right = {
+        name: rounded(right[name][some].mean() if some.any() else 0 for some in (near, ~near)) for name in METHODS
+    }
     people = {"alone": {}}
     for level in LEVELS:
         right[level] = hits(exam, [gap.mine[level] for gap in exam])
         people["alone"][level] = mean_and_interval(right[level], modules)
     for machine in MACHINES:
+        some = list(LEVELS) if machine in ("network", "network + n-grams") else [level_3]
         for gaps in (tune, exam):
-            add_machine(gaps, machine, weights[machine], [(level, readers[level]) for level in LEVELS])
+            add_machine(gaps, machine, weights[machine], [(level, readers[level]) for level in some])
         people[machine] = {"alone": methods[machine]["top 1"]}
-        for level in LEVELS:
+        for level in some:
             both = fit_weights(tune, [f"20 of {machine}"], [f"20 of {machine}", level])
+            weights[f"{machine}, {level}"] = both
             ways = {"picks": ([level], np.ones(1)), "weighs": ([f"20 of {machine}", level], both)}
             for way, (judges, how) in ways.items():
                 name = f"{machine}, {level}, {way}"
@@ -201,18 +262,23 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
         ("network + n-grams", "n-grams"),
         ("n-grams + dictionary", "n-grams"),
         ("all three", "n-grams + dictionary"),
-        *((f"{machine}, {level}, {way}", rival) for machine in MACHINES for level in LEVELS
-          for way in ("picks", "weighs") for rival in (machine, level)),
+        *((f"{machine}, {level}, {way}", rival) for machine in MACHINES for level in people[machine]
+          if level in LEVELS for way in ("picks", "weighs") for rival in (machine, level)),
+        ("network + dictionary", f"network, {level_3}, weighs"),
+        ("network + dictionary", "dictionary"),
+        (f"network + n-grams, {level_3}, weighs", "all three"),
+        (f"network + n-grams, {level_3}, weighs", "n-grams + dictionary"),
+        ("network", "look-up"),
+        ("n-grams + dictionary + same text", "n-grams + dictionary"),
     ]  # fmt: skip
     gains = {f"{a} - {b}": mean_and_interval(right[a] - right[b], modules) for a, b in pairs}
     lap("weighing")
-    short = {"true": [], "shuffled": []}
-    some = gaps_of(stones.exam, max(1, each // 2), 2)
+    short, some = {"true": [], "shuffled": []}, exam[::4]
     for seed in seeds:
         for kind in short:
             small = lesson.learn(line, short_steps, seed, kind == "shuffled")
-            ask_network(small, some)
-            short[kind].append(round(float(hits(some, [gap.by["network"] for gap in some]).mean()), 4))
+            ask_network(small, some, "short")
+            short[kind].append(round(float(hits(some, [gap.by["short"] for gap in some]).mean()), 4))
         say(short)
     lap("short trainings")
     return {
@@ -229,7 +295,9 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
         "methods": methods,
         "people": people,
         "gains": gains,
-        "short": short,
+        "looked up": looked_up,
+        "near": {"share": round(float(near.mean()), 4), "right": near_right},
+        "short": short | {"shipped": round(float(right["network"][::4].mean()), 4), "gaps": len(some)},
         "confidence": confidence(lesson, tune, exam),
         "origin": origin(net, stones, packages, pieces),
         "cpu_seconds": spent,
@@ -271,7 +339,7 @@ def origin(net, stones, packages, pieces):
     found, chances = {}, {}
     for name, way in ways.items():
         best = None
-        for strength in (1.0, 10.0, 100.0) if name == "letter runs" else (0.001, 0.01, 0.1):
+        for strength in (1.0, 10.0, 100.0, 1000.0) if name == "letter runs" else (0.001, 0.01, 0.1):
             first, second = way(strength)
             level = (first.argmax(1) == tune_labels).mean()
             if best is None or level > best[0]:
