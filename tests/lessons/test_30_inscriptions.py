@@ -5,6 +5,7 @@ import pytest
 import torch
 from tinyfrontier.beside.lesson_30.counting import NGrams, beam, both_sides, log_chance, packed, ranked
 from tinyfrontier.beside.lesson_30.judging import Gap, answers, ask_network, ask_ngrams, fit_weights, gaps_of, interval
+from tinyfrontier.beside.lesson_30.matching import Matches, ask_matches
 from tinyfrontier.beside.lesson_30.network import beam as network_beam
 from tinyfrontier.beside.lesson_30.network import log_chances, practice
 from tinyfrontier.beside.lesson_30.reading import Reader
@@ -102,6 +103,22 @@ def test_the_reader_fills_by_words():
     assert dict(Reader(texts, pairs=False).read("???")).keys() >= {"DOG", "CAT"}
     assert Reader(texts, most=2).words == ["THE", "RED"]
     assert reader.judge("THEREDDOG") > reader.judge("THEREDCAT") > reader.judge("THEREDXQZ")
+
+
+def test_a_look_up_finds_what_stands_between_the_same_letters():
+    """A filling comes with how many letters agree, the longest match comes first, hidden places stay out."""
+    draw = np.random.default_rng(0)
+    piece = draw.integers(1, 27, 96)
+    gap = Gap(piece, 40, 3, "m")
+    other = np.concatenate([piece[35:40], [1, 2, 3], piece[43:45], [0]])
+    text = np.concatenate([other, piece, [0], draw.integers(1, 27, 50)]).astype(np.uint8)
+    found = Matches(text, 4).found(gap)
+    assert found[gap.truth] == [48]
+    assert found["ABC"][0] >= 7
+    ask_matches([gap], [found], 0.8, "look-up")
+    assert gap.by["look-up"][:2] == [gap.truth, "ABC"]
+    assert gap.scores["look-up"]["ABC"] > gap.scores["look-up"]["QQQ"]
+    assert gap.truth not in Matches(text, 4).found(gap, hidden=len(other))
 
 
 def test_practice_asks_what_is_hidden(lesson):

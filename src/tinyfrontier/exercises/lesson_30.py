@@ -36,6 +36,7 @@ def _():
     yield "a context at the very end", "ABCABD", "BD", "ABCD"
     yield "the end alone", "ABCD", "D", "ABCD"
     yield "a letter that never stood", "ABAB", "A", "ABZ"
+    yield "letters in another order", "ABACAAB", "A", "CAB"
     yield "no text", "", "AB", "ABCD"
     yield "one letter", "A", "A", "AB"
     yield "a long context", "THECATANDTHEHATANDTHECAP", "ANDTHE", "ACDEHNPT"
@@ -70,6 +71,11 @@ next_letter.slip("range(len(context) + 1)", "range(1, len(context) + 1)", "no le
 )
 next_letter.slip("kinds = sum(seen.values()), len(seen)", "kinds = sum(seen.values()), len(letters)", "all kinds").says(
     "all letters were counted as kinds. Count the different letters that did follow."
+)
+
+
+next_letter.slip("for letter in letters])", "for letter in sorted(letters)])", "sorted").says(
+    "the chances are in the order of the alphabet. Return them in the order of `letters`."
 )
 
 
@@ -171,6 +177,26 @@ def _(first, moves, gap, width):
     return filled[:width], scores[:width]
 
 
+@beam_search.mistake(
+    "ties", "equal scores are in no fixed order. The better beginning comes first, then the smaller letter."
+)
+def _(first, moves, gap, width):
+    scores, filled = first, torch.arange(len(first))[:, None]
+    scores, best = _top(scores, width)
+    filled = filled[best]
+    for _ in range(gap - 1):
+        scores, best = _top((scores[:, None] + moves[filled[:, -1]]).flatten(), width)
+        filled = torch.cat([filled[best // len(moves)], best[:, None] % len(moves)], dim=1)
+    return filled, scores
+
+
+def _top(scores, width):
+    """The best `width`, of equal ones the last first: one of the orders that `topk` may give."""
+    order = scores.flip(0).sort(descending=True, stable=True).indices[:width]
+    order = len(scores) - 1 - order
+    return scores[order], order
+
+
 @beam_search.mistake("chances", "the scores are chances. Their logarithms were asked for.")
 def _(first, moves, gap, width):
     filled, scores = beam_search.solution(first, moves, gap, width)
@@ -261,6 +287,7 @@ def _():
     yield "gaps of unlike length", ["X", "RETURNS"], ["A", "RETURNS"]
     yield "two letters swapped", ["AB"], ["BA"]
     yield "the classic", ["KITTEN", "SITTING"], ["SITTING", "KITTEN"]
+    yield "a letter too many here, one too few there", ["AB", ""], ["A", "B"]
     yield "an empty truth beside another one", ["AB", "C"], ["", "C"]
     yield "one letter", ["A"], ["B"]
     yield "several edits", ["INTENTION", "SATURDAY"], ["EXECUTION", "SUNDAY"]
@@ -296,6 +323,13 @@ letter_error.slip("row[-1] + 1, old[j] + 1, old[j - 1]", "old[j - 1]", "place by
 @letter_error.mistake("mean of texts", "each text's error was averaged. Add up all edits, then divide by all letters.")
 def _(said, true):
     return sum(letter_error.solution([a], [b]) for a, b in zip(said, true) if b) / len(true)
+
+
+@letter_error.mistake(
+    "joined", "the texts were joined before counting. A letter of one text cannot stand in for one of the next."
+)
+def _(said, true):
+    return letter_error.solution(["".join(said)], ["".join(true)])
 
 
 @letter_error.mistake("whole texts", "this is the share of wrong texts. Count the letters to be edited.")
