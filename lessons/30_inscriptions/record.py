@@ -130,7 +130,7 @@ def picked_grams(line, gaps, orders, tried):
             for share in (0.0, 0.5, 1.0):
                 ask_ngrams(*grams, gaps, share)
                 level = hits(gaps, [gap.by["n-grams"] for gap in gaps]).mean()
-                tried[f"{smoothing} {order} {share}"] = round(float(level), 4)
+                tried.append([smoothing, order, share, round(float(level), 4)])
                 if best is None or level > best[0]:
                     best = level, (smoothing, order, share), grams
         say(tried)
@@ -145,7 +145,7 @@ def picked_reader(texts, gaps, trusts, strange, tried):
             reader = Reader(texts, trust=trust, strange=price)
             ask_reader(reader, gaps)
             level = hits(gaps, [gap.by["dictionary"] for gap in gaps]).mean()
-            tried[f"{trust} {price}"] = round(float(level), 4)
+            tried.append([trust, price, round(float(level), 4)])
             if best is None or level > best[0]:
                 best = level, (trust, price)
     say(tried)
@@ -169,7 +169,7 @@ def look_up(gaps, half, line, stones, steeps, tried):
         for steep in steeps:
             ask_matches(gaps[:half], found[:half], steep, name)
             levels.append(hits(gaps[:half], [gap.by[name] for gap in gaps[:half]]).mean())
-            tried[f"{name} {steep}"] = round(float(levels[-1]), 4)
+            tried.append([name, steep, round(float(levels[-1]), 4)])
         ask_matches(gaps, found, steeps[int(np.argmax(levels))], name, 20 if name == "look-up" else 8)
     say(tried)
 
@@ -198,7 +198,7 @@ def measure(lesson, *, each, tuning, seeds, short_steps, orders, trusts, strange
     line, texts = line_of(stones.train), [stone.words for stone in stones.train]
     lap("reading")
     tune, exam = gaps_of(stones.tune, tuning, 1), gaps_of(stones.exam, each, 2)
-    tried = {"n-grams": {}, "dictionary": {}, "look-up": {}}
+    tried = {"n-grams": [], "dictionary": [], "look-up": []}
     half = gaps_of(stones.tune, max(1, tuning // 2), 3)  # the reader is slow
     (smoothing, order, share), grams = picked_grams(line.numpy(), tune, orders, tried["n-grams"])
     lap("tuning n-grams")
