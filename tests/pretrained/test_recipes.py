@@ -21,6 +21,7 @@ def small(monkeypatch, little):
     from tinyfrontier.pretrained.bert import recipe as bert
     from tinyfrontier.pretrained.folding import recipe as folding
     from tinyfrontier.pretrained.gpt import recipe as gpt
+    from tinyfrontier.pretrained.inscriptions import recipe as inscriptions
     from tinyfrontier.pretrained.molecules import recipe as molecules
     from tinyfrontier.pretrained.programs import recipe as programs
     from tinyfrontier.pretrained.weather import recipe as weather
@@ -30,6 +31,7 @@ def small(monkeypatch, little):
     monkeypatch.setattr(bert, "BATCHES", 1)
     monkeypatch.setattr(folding, "FAMILIES", 2)
     monkeypatch.setattr(folding, "EXAM", 1)
+    monkeypatch.setattr(inscriptions, "documentation", lambda test_share: little)
     monkeypatch.setattr(molecules, "ATOMS", 3)
     monkeypatch.setattr(programs, "REQUESTS", 100)
     monkeypatch.setattr(programs, "EXAM", 4)

@@ -11,6 +11,8 @@ _HOMES = {
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "MoleculeDenoiser": "denoiser",
+    "Restorer": "restorer",
+    "RestorerConfig": "restorer",
     "bert_state_dict": "bert",
     "gpt2_state_dict": "gpt",
 }

@@ -11,7 +11,18 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Folder, Forecaster, GPTConfig, MoleculeDenoiser
+from ..models import (
+    BERT,
+    GPT,
+    BERTConfig,
+    DenoiserConfig,
+    Folder,
+    Forecaster,
+    GPTConfig,
+    MoleculeDenoiser,
+    Restorer,
+    RestorerConfig,
+)
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
@@ -123,6 +134,12 @@ def molecule_set() -> tuple[list[str], Tensor, Tensor]:
     smiles = (_folder("molecules") / "molecules.smi").read_text(encoding="utf-8").split()
     positions = stored["data.positions"].float()
     return smiles, stored["data.elements"].long(), positions - positions.mean(dim=1, keepdim=True)
+
+
+def load_inscriptions() -> Restorer:
+    """The shipped restorer of inscriptions, in evaluation mode and float32; see `card("inscriptions")`."""
+    config = RestorerConfig(**figures_of("inscriptions")["model"])
+    return _filled(Restorer(config), "inscriptions")
 
 
 def load_weather() -> tuple[Forecaster, Tensor, Tensor]:
