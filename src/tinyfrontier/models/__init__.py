@@ -11,6 +11,7 @@ _HOMES = {
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "MoleculeDenoiser": "denoiser",
+    "ProteinModel": "protein",
     "bert_state_dict": "bert",
     "gpt2_state_dict": "gpt",
 }

@@ -1,0 +1,195 @@
+"""What lesson 25 records: AUC, shares and precision over draws of families and seeds, rivals with labels, shifts."""
+
+from tinyfrontier.beside.lesson_25.families import effects, families
+from tinyfrontier.beside.lesson_25.rivals import by_hand, learnt, of_columns, pairwise
+from tinyfrontier.pretrained import load_proteins
+
+SETTINGS = {
+    "draws": [11, 12, 13, 14, 15],
+    "seeds": [0, 1, 2],
+    "sizes": [50, 80],
+    "steps": 600,
+    "strengths": [0.0, 0.5, 1.0, 1.5],
+    "weights": [0.3, 1.0, 3.0, 10.0, 30.0],
+    "kinds": ["linear", "trees"],
+    "labels": [0, 20],
+    "penalties": [0.003, 0.01, 0.03, 0.1],
+    "deep": [100, 400],
+    "shifts": [0.0, 0.33, 0.67, 1.0],
+    "harms": [2.0, 3.0, 4.0, 6.0],
+}
+QUICK = {
+    "draws": [11],
+    "seeds": [0],
+    "sizes": [2, 2],
+    "steps": 2,
+    "strengths": [1.0],
+    "weights": [1.0],
+    "kinds": ["linear"],
+    "labels": [0],
+    "penalties": [0.1],
+    "deep": [8],
+    "shifts": [0.0, 1.0],
+    "harms": [4.0],
+}
+TUNING = 9  # the families on which strengths, weights and penalties are picked
+
+
+def row(values):
+    """A list of floats, as they are stored."""
+    return [round(float(value), 4) for value in values]
+
+
+def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, labels, penalties, deep, shifts, harms):
+    """AUC and shares; lists go over draws of families, and over the models' seeds within each where there are any.
+
+    `chosen`: by context and homologs the table, its strength, the prior's weight. `alone`: AUC without homologs. `auc`,
+    `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the harmless
+    class. `labels`: by classifier, features and homologs, AUC. `pairwise`: by depth the picked penalty, AUC of columns,
+    and of pairs. `shift` and `harms`: by size and homologs, share and precisions of three classes cut elsewhere.
+    """
+    torch = lesson.torch
+    few, many = sizes
+    tables = {"BLOSUM62": lesson.NATS * lesson.BLOSUM, "own": lesson.OWN}
+    library = lesson.LIBRARY.flatten(0, 1)
+    found = {name: {} for name in ("chosen", "alone", "auc", "share", "kept", "labels", "pairwise", "shift", "harms")}
+
+    def contexts(world, seed):
+        wild = world.letters[:, 0]
+        torch.manual_seed(seed)
+        window = lesson.learn(lesson.Window(), library, steps, seed, lr=1e-2)
+        return {
+            "columns": lesson.OFTEN.expand(*wild.shape, 20),
+            "window": lesson.masked_logits(window, wild),
+            "both": lesson.masked_logits(load_proteins(seed), wild),
+        }
+
+    def mean(scores, world):
+        return float(lesson.by_family(scores, world).mean())
+
+    trial = families(few, 101, TUNING)
+    for name, context in contexts(trial, seeds[0]).items():
+        found["chosen"][name] = {}
+        for homologs in lesson.HOMOLOGS:
+            tried = [
+                (mean(lesson.suspicion(trial, homologs, context, table, strength, weight), trial), label, strength, weight)
+                for label, table in tables.items()
+                for strength in strengths
+                for weight in weights
+            ]
+            found["chosen"][name][str(homologs)] = list(max(tried)[1:])
+
+    def judge(name, world, homologs, context):
+        label, strength, weight = found["chosen"][name][str(homologs)]
+        return lesson.suspicion(world, homologs, context, tables[label], strength, weight)
+
+    def keep(part, name, value):
+        found[part].setdefault(name, []).append(value)
+
+    for draw in draws:
+        labelled, calibration, report = (families(n, 101, 1000 * k + draw) for k, n in ((1, few), (2, few), (3, many)))
+        wild = report.letters[:, 0]
+        print("draw", draw, flush=True)
+        for name, table in (("BLOSUM62", lesson.BLOSUM), ("own table", lesson.OWN)):
+            forms = {"entry": -table[trial.letters[:, 0]], "ratio": judge_table(lesson, table, trial)}
+            best = max(forms, key=lambda form: mean(forms[form], trial))
+            mine = -table[wild] if best == "entry" else judge_table(lesson, table, report)
+            keep("alone", name, mean(mine, report))
+        keep("alone", "background", mean(lesson.log_ratio(lesson.OFTEN.expand(*wild.shape, 20), wild), report))
+        for seed in seeds:
+            context = contexts(report, seed)
+            cutting = contexts(calibration, seed)
+            with torch.no_grad():
+                shown = load_proteins(seed)(wild)
+            shuffled = lesson.masked_logits(load_proteins(seed, shuffled=True), wild)
+            asked = {"language model": context["both"], "wild-type marginal": shown, "shuffled": shuffled}
+            asked["linear window"] = context["window"]
+            for name, logits in asked.items():
+                keep("alone", name, mean(lesson.log_ratio(logits, wild), report))
+            for name in found["chosen"]:
+                if name == "columns" and seed != seeds[0]:
+                    continue
+                scored, shares, kept = [], [], []
+                for homologs in lesson.HOMOLOGS:
+                    scores = judge(name, report, homologs, context[name])
+                    cuts = lesson.cut(judge(name, calibration, homologs, cutting[name]), calibration)
+                    share, *precise = lesson.outcome(scores, report, *cuts)
+                    scored.append(mean(scores, report))
+                    shares.append(share)
+                    kept.append(row(precise))
+                keep("auc", name, row(scored))
+                keep("share", name, row(shares))
+                keep("kept", name, kept)
+            share = lesson.outcome(
+                lesson.log_ratio(context["both"], wild),
+                report,
+                *lesson.cut(lesson.log_ratio(cutting["both"], calibration.letters[:, 0]), calibration),
+            )
+            keep("share", "alone", row(share[:1]))
+        for homologs in labels:
+            for kind in kinds:
+                for name in ("by hand", "with model"):
+                    worlds = (labelled, calibration, report)
+                    parts = [features(lesson, judge, world, homologs, name == "with model", seeds[0]) for world in worlds]
+                    real, harm = lesson.judged(labelled)
+                    model = learnt(kind, parts[0][real].numpy(), harm[real].numpy())
+                    scores = [
+                        torch.from_numpy(model.predict_proba(part.flatten(0, 2).numpy())[:, 1]).view(part.shape[:3])
+                        for part in parts[1:]
+                    ]
+                    share = lesson.outcome(scores[1], report, *lesson.cut(scores[0], calibration))[0]
+                    where = found["labels"].setdefault(str(homologs), {}).setdefault(kind, {}).setdefault(name, [])
+                    where.append(row([mean(scores[1], report), share]))
+        for homologs in (0, 20):
+            context = {"both": lesson.masked_logits(load_proteins(seeds[0]), calibration.letters[:, 0])}
+            scores = judge("both", calibration, homologs, context["both"])
+            cuts = lesson.cut(scores, calibration)
+            for shift in shifts:
+                abroad = families(few, homologs + 1, 4000 + draw, membrane=shift)
+                logits = lesson.masked_logits(load_proteins(seeds[0]), abroad.letters[:, 0])
+                result = lesson.outcome(judge("both", abroad, homologs, logits), abroad, *cuts)
+                found["shift"].setdefault(str(shift), {}).setdefault(str(homologs), []).append(row(result))
+            logits = lesson.masked_logits(load_proteins(seeds[0]), wild)
+            scores = judge("both", report, homologs, logits)
+            for harm in harms:
+                result = lesson.outcome(scores, report, *cuts, harm)
+                found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
+    for depth in deep:
+        picking, judged = (families(count, depth + 1, seed) for count, seed in ((few // 4 + 1, TUNING), (few // 2, 5000)))
+        label, strength, weight = found["chosen"]["columns"][str(max(lesson.HOMOLOGS))]
+
+        def sites(world, depth=depth, label=label, strength=strength, weight=weight):
+            background = lesson.OFTEN.expand(len(world), lesson.LENGTH, 20)
+            prior = (background + strength * lesson.shared(world, depth, tables[label])).softmax(-1)
+            return lesson.column_profile(world.letters, prior, weight).log()
+
+        def pairs(world, penalty, sites=sites):
+            return lesson.log_ratio(pairwise(world.letters, penalty, prior=sites(world)), world.letters[:, 0])
+
+        best = max(penalties, key=lambda penalty: mean(pairs(picking, penalty), picking))
+        columns = mean(lesson.log_ratio(sites(judged), judged.letters[:, 0]), judged)
+        found["pairwise"][str(depth)] = [best, round(columns, 4), round(mean(pairs(judged, best), judged), 4)]
+        print("pairs", depth, found["pairwise"], flush=True)
+    found["alone"] = {name: row(values) for name, values in found["alone"].items()}
+    return found
+
+
+def judge_table(lesson, table, world):
+    """A table's log-ratio from the wild letter's own entry, (families, length, 20)."""
+    return lesson.log_ratio(table[world.letters[:, 0]], world.letters[:, 0])
+
+
+def features(lesson, judge, world, homologs, model, seed):
+    """What a classifier sees of each replacement, (families, length, 20, features)."""
+    wild = world.letters[:, 0]
+    parts = [by_hand(wild, lesson.BLOSUM), lesson.OWN[wild][..., None]]
+    background = lesson.OFTEN.expand(*wild.shape, 20)
+    parts.append(judge("columns", world, homologs, background)[..., None])
+    if homologs:
+        prior = lesson.shared(world, homologs, lesson.OWN).softmax(-1)
+        parts.append(of_columns(wild, lesson.column_profile(world.letters[:, : homologs + 1], prior, 3.0)))
+    if model:
+        logits = lesson.masked_logits(load_proteins(seed), wild)
+        parts.append(of_columns(wild, logits.softmax(-1)))
+        parts.append(judge("both", world, homologs, logits)[..., None])
+    return lesson.torch.cat([part.float() for part in parts], dim=-1)
