@@ -61,7 +61,7 @@ def learnt(kind, features, harmful):
     return model.fit(features, harmful)
 
 
-def pairwise(letters, penalty, steps=60, prior=None):
+def pairwise(letters, penalty, steps=40, prior=None):
     """Logits of each residue given all others (families, length, 20), from alignments (families, depth, length).
 
     A Potts model of each family by pseudo-likelihood, as direct coupling analysis fits it; `penalty` holds couplings
