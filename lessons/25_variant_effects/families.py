@@ -182,7 +182,9 @@ def families(count, depth, seed, *, membrane=0.0, constraint=1.0):
         for site in random.permutation(LENGTH):
             values = sites[:, None, site] + _contact_values(letters, touching, site)
             letters[:, :, site] = _sampled(values, random)
-    return Families(*(torch.from_numpy(np.ascontiguousarray(x)) for x in (letters, sites, touching, parts, inside * 1.0, working)))
+    return Families(
+        *(torch.from_numpy(np.ascontiguousarray(x)) for x in (letters, sites, touching, parts, inside * 1.0, working))
+    )
 
 
 def effects(world):

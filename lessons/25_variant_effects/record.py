@@ -1,7 +1,8 @@
 """What lesson 25 records: AUC, shares and precision over draws of families and seeds, rivals with labels, shifts."""
 
-from tinyfrontier.beside.lesson_25.families import effects, families
+from tinyfrontier.beside.lesson_25.families import families
 from tinyfrontier.beside.lesson_25.rivals import by_hand, learnt, of_columns, pairwise
+
 from tinyfrontier.pretrained import load_proteins
 
 SETTINGS = {
@@ -72,7 +73,12 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
         found["chosen"][name] = {}
         for homologs in lesson.HOMOLOGS:
             tried = [
-                (mean(lesson.suspicion(trial, homologs, context, table, strength, weight), trial), label, strength, weight)
+                (
+                    mean(lesson.suspicion(trial, homologs, context, table, strength, weight), trial),
+                    label,
+                    strength,
+                    weight,
+                )
                 for label, table in tables.items()
                 for strength in strengths
                 for weight in weights
@@ -130,7 +136,9 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
             for kind in kinds:
                 for name in ("by hand", "with model"):
                     worlds = (labelled, calibration, report)
-                    parts = [features(lesson, judge, world, homologs, name == "with model", seeds[0]) for world in worlds]
+                    parts = [
+                        features(lesson, judge, world, homologs, name == "with model", seeds[0]) for world in worlds
+                    ]
                     real, harm = lesson.judged(labelled)
                     model = learnt(kind, parts[0][real].numpy(), harm[real].numpy())
                     scores = [
@@ -155,7 +163,9 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
                 result = lesson.outcome(scores, report, *cuts, harm)
                 found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
     for depth in deep:
-        picking, judged = (families(count, depth + 1, seed) for count, seed in ((few // 4 + 1, TUNING), (few // 2, 5000)))
+        picking, judged = (
+            families(count, depth + 1, seed) for count, seed in ((few // 4 + 1, TUNING), (few // 2, 5000))
+        )
         label, strength, weight = found["chosen"]["columns"][str(max(lesson.HOMOLOGS))]
 
         def sites(world, depth=depth, label=label, strength=strength, weight=weight):

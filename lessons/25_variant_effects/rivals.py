@@ -6,7 +6,6 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
 from tinyfrontier.beside.lesson_25.families import BULKY, CHARGE, LETTERS, OILY
 
 AROUND = 8  # neighbours to each side whose oiliness is read

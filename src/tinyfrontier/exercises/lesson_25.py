@@ -16,7 +16,16 @@ def _whole(high, *shape, seed=0, low=0):
     return torch.randint(low, high, shape, generator=torch.Generator().manual_seed(seed))
 
 
-@exercise(returns="float", points=3)
+# a tensor of one number is taken for a float; there is no length below 0
+@exercise(
+    returns="float",
+    points=3,
+    equivalent_mutants=[
+        "0 -> -1 in if len(harmless) in (0, len(scores)):",
+        "float((below + up_to).double().mean() / 2 / len(harmless)) -> (below + up_to).double().mean() / 2 / len(harmless) "
+        "in return float((below + up_to).double().mean() / 2 / len(harmless))",
+    ],
+)
 def auc(scores, harmful):
     pairs = [
         1.0 if bad > good else 0.5 if bad == good else 0.0
@@ -44,7 +53,11 @@ def _():
     yield "no harmful one", _drawn(5), torch.zeros(5, dtype=torch.bool)
     yield "no harmless one", _drawn(5), torch.ones(5, dtype=torch.bool)
     yield "huge scores", 1e6 * _drawn(12, seed=8), _drawn(12, seed=9) > 0
-    yield "infinite scores", torch.tensor([math.inf, -math.inf, 0.0, math.inf]), torch.tensor([True, False, True, False])
+    yield (
+        "infinite scores",
+        torch.tensor([math.inf, -math.inf, 0.0, math.inf]),
+        torch.tensor([True, False, True, False]),
+    )
 
 
 @auc.usual
@@ -77,7 +90,9 @@ def _(scores, harmful):
     return float(((bad[:, None] < good) + 0.5 * (bad[:, None] == good)).double().mean())
 
 
-@auc.mistake("accuracy", "this is the share of right calls at one cut, the mean score. The AUC looks at pairs, at no cut.")
+@auc.mistake(
+    "accuracy", "this is the share of right calls at one cut, the mean score. The AUC looks at pairs, at no cut."
+)
 def _(scores, harmful):
     return float(((scores > scores.mean()) == harmful).double().mean())
 
@@ -97,13 +112,12 @@ def _():
     yield "models, families, sites", _drawn(3, 2, 4, 20, seed=2), _whole(20, 3, 2, 4, seed=2)
     yield "a batch of one site", _drawn(1, 1, 20, seed=3), _whole(20, 1, 1, seed=3)
     yield "as many sites as letters", _drawn(2, 20, 20, seed=4), _whole(20, 2, 20, seed=4)
-    yield "no sequence at all", torch.zeros(0, 4, 20), torch.zeros(0, 4, dtype=torch.long)
     yield "a sure model", 50 * _drawn(2, 6, 20, seed=5), _whole(20, 2, 6, seed=5)
 
 
 @log_ratio.usual
 def log_ratio(logits, wild):
-    own = logits.gather(-1, wild[..., None])
+    own = logits.gather(-1, wild[..., None])  # (..., length, 1)
     return own - logits
 
 
@@ -118,7 +132,9 @@ log_ratio.slip("own - logits", "own.softmax(-1).log() - logits.log_softmax(-1)",
 )
 
 
-@log_ratio.mistake("overflow", "right for small logits. At 10,000 a probability is 0 and its logarithm infinite: stay with logits.")
+@log_ratio.mistake(
+    "overflow", "right for small logits. At 10,000 a probability is 0 and its logarithm infinite: stay with logits."
+)
 def _(logits, wild):
     log = logits.softmax(-1).log()
     return log.gather(-1, wild[..., None]) - log
@@ -130,13 +146,19 @@ def _(logits, wild):
     return log.gather(-1, wild[..., None]) - log
 
 
-@log_ratio.mistake("difference", "probabilities were subtracted. The ratio of two of them, as a logarithm, is asked for.")
+@log_ratio.mistake(
+    "difference", "probabilities were subtracted. The ratio of two of them, as a logarithm, is asked for."
+)
 def _(logits, wild):
     p = logits.softmax(-1)
     return p.gather(-1, wild[..., None]) - p
 
 
-@exercise(returns="float tensor (families, length, 20)", points=2)
+@exercise(
+    returns="float tensor (families, length, 20)",
+    points=2,
+    single="counts are whole numbers, which become single precision beside a Python float",
+)
 def column_profile(letters, prior, weight):
     found = torch.zeros_like(prior)
     families, depth, length = letters.shape
@@ -172,7 +194,7 @@ def _():
 
 @column_profile.usual
 def column_profile(letters, prior, weight):
-    counts = F.one_hot(letters + 1, 21)[..., 1:].sum(1)
+    counts = F.one_hot(letters + 1, 21)[..., 1:].sum(1)  # (families, length, 20)
     total = counts.sum(-1, keepdim=True)
     return (counts + weight * prior) / (total + weight)
 
@@ -191,19 +213,41 @@ column_profile.slip(".sum(1)", ".sum(0)[:, :, :].sum(0)", "families mixed").says
 )
 
 
-@column_profile.mistake("frequencies first", "frequencies and prior were averaged: with few letters the prior must weigh more.")
+@column_profile.mistake(
+    "frequencies first", "frequencies and prior were averaged: with few letters the prior must weigh more."
+)
 def _(letters, prior, weight):
     counts = F.one_hot(letters + 1, 21)[..., 1:].sum(1)
     return (counts / counts.sum(-1, keepdim=True).clamp(min=1) + weight * prior) / (1 + weight)
 
 
-@column_profile.mistake("gap is a letter", "right without gaps. A gap was counted as letter 0: shift the letters by one and drop the gaps.")
+@column_profile.mistake(
+    "gap is a letter", "right without gaps. A gap was counted as letter 0: shift the letters by one and drop the gaps."
+)
 def _(letters, prior, weight):
     counts = F.one_hot(letters.clamp(min=0), 20).sum(1)
     return (counts + weight * prior) / (counts.sum(-1, keepdim=True) + weight)
 
 
-@exercise(returns="pair of floats", points=3)
+_ABOVE = "in above = bad.flip(0).cumsum(0).double() / total.flip(0).cumsum(0)"
+_BELOW = "in below = (total - bad).cumsum(0).double() / total.cumsum(0)"
+_PAIR = "in return (float(low.max()) if len(low) else -math.inf, float(high.min()) if len(high) else math.inf)"
+
+
+# one axis is the first and the last; quotients of few whole numbers are told apart in single precision too
+@exercise(
+    returns="pair of floats",
+    points=3,
+    equivalent_mutants=[
+        f"bad.flip(0).cumsum(0).double() -> bad.flip(0).cumsum(0) {_ABOVE}",
+        f"0 -> -1 {_ABOVE}",
+        f"(total - bad).cumsum(0).double() -> (total - bad).cumsum(0) {_BELOW}",
+        f"0 -> -1 {_BELOW}",
+        "0 -> -1 in high, low = (levels[above.flip(0) >= precision], levels[below >= precision])",
+        f"float(low.max()) -> low.max() {_PAIR}",
+        f"float(high.min()) -> high.min() {_PAIR}",
+    ],
+)
 def thresholds(scores, harmful, precision):
     pairs = list(zip(scores.tolist(), harmful.tolist()))
     low, high = -math.inf, math.inf
@@ -258,7 +302,7 @@ thresholds.slip("levels[above.flip(0) >= precision]", "levels[above.flip(0) > pr
     "right unless a precision is met exactly. A share equal to the wanted one is enough."
 )
 thresholds.slip("levels[below >= precision]", "levels[below > precision]", "strictly below").says(
-    "right unless a precision is met exactly. A share equal to the wanted one is enough."
+    "right unless the low cut's precision is met exactly. A share equal to the wanted one is enough."
 )
 thresholds.slip("float(high.min())", "float(high.max())", "most careful").says(
     "the highest cut that is precise enough classifies next to nothing. Take the lowest one, to call as many as possible."
@@ -271,7 +315,10 @@ thresholds.slip("else -math.inf", "else float(levels.min())", "never empty").say
 )
 
 
-@thresholds.mistake("one by one", "right without ties. Variants with the same score stand on the same side of a cut: count them together.")
+@thresholds.mistake(
+    "one by one",
+    "right without ties. Variants with the same score stand on the same side of a cut: count them together.",
+)
 def _(scores, harmful, precision):
     order = scores.argsort(descending=True, stable=True)
     said, bad = scores[order].double(), harmful[order].double()
@@ -280,7 +327,9 @@ def _(scores, harmful, precision):
     return (float(low.max()) if len(low) else -math.inf, float(high.min()) if len(high) else math.inf)
 
 
-@thresholds.mistake("first dip", "the search ended at the first cut that fails. A later one may be precise enough again.")
+@thresholds.mistake(
+    "first dip", "the search ended at the first cut that fails. A later one may be precise enough again."
+)
 def _(scores, harmful, precision):
     levels = scores.unique().tolist()
     low, high = -math.inf, math.inf

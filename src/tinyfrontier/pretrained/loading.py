@@ -11,7 +11,17 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer as _Tokenizer
 from torch import Tensor, nn
 
-from ..models import BERT, GPT, BERTConfig, DenoiserConfig, Folder, Forecaster, GPTConfig, MoleculeDenoiser, ProteinModel
+from ..models import (
+    BERT,
+    GPT,
+    BERTConfig,
+    DenoiserConfig,
+    Folder,
+    Forecaster,
+    GPTConfig,
+    MoleculeDenoiser,
+    ProteinModel,
+)
 
 if TYPE_CHECKING:
     from transformers.models.vit_mae.modeling_vit_mae import ViTMAEForPreTraining
