@@ -1,12 +1,13 @@
 """Families of small proteins under a known fitness, and the true effect of every variant. Knows no networks.
 
 Real alignments and measured variants cannot be downloaded here, so a world stands in for them. A family has a
-structure (helices, strands, loops; inside and outside), an ancestor, a few sites that do the family's work, and pairs of
-sites that touch. Together they make a Potts model: what a letter is worth at a place, and what two letters in contact
-are worth to each other. Sequences are drawn by Gibbs sampling, so that a fitter one is exponentially more frequent.
+structure (helices, strands, loops; inside and outside), an ancestor, a few sites that do the family's work, and pairs
+of sites that touch. Together they make a Potts model: what a letter is worth at a place, and what two letters in
+contact are worth to each other. Sequences are drawn by Gibbs sampling: a fitter one is exponentially more frequent.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -30,15 +31,16 @@ OFTEN = np.log([0.078, 0.051, 0.045, 0.054, 0.019, 0.043, 0.063, 0.074, 0.022, 0
                 0.071, 0.058, 0.013, 0.032, 0.064])  # fmt: skip
 
 # How a letter suits a helix, a strand, a loop, in units of the temperature: invented, after textbooks' tendencies.
-#               A     R     N     D     C     Q     E     G     H     I     L     K     M     F     P     S     T     W     Y     V
+# The columns are those of LETTERS.
 SUITS = np.array([
     [0.9, 0.4, -0.5, -0.3, -0.5, 0.4, 0.7, -1.3, -0.1, 0.1, 0.7, 0.4, 0.6, 0.0, -2.2, -0.5, -0.5, 0.0, -0.2, -0.2],
     [-0.5, -0.1, -0.8, -1.0, 0.4, -0.1, -0.5, -1.1, -0.1, 1.0, 0.2, -0.3, 0.2, 0.7, -1.8, -0.2, 0.6, 0.6, 0.8, 1.1],
     [-0.4, -0.1, 0.7, 0.6, 0.0, -0.2, -0.2, 1.2, 0.1, -0.7, -0.5, 0.0, -0.5, -0.4, 1.1, 0.4, 0.1, -0.3, -0.1, -0.6],
 ])  # fmt: skip
 # Sites that work: motifs that unrelated families share, a dot for a place that does not matter. Invented.
-MOTIFS = ("H..D..S", "C..C....H", "G.G.GK", "S...K.Y", "D.D.E", "W.P.W", "H.H..E", "C...C.G", "R.D.H", "K.E..N", "G..P.R", "E..H.H",
-          "Y..N.D", "D.S.T", "P.W.R", "N.C.H")  # fmt: skip
+MOTIFS = (
+    "H..D..S C..C....H G.G.GK S...K.Y D.D.E W.P.W H.H..E C...C.G R.D.H K.E..N G..P.R E..H.H Y..N.D D.S.T P.W.R N.C.H"
+).split()
 
 
 def _pairs():
@@ -104,7 +106,7 @@ def _structure(random):
     for kind, start, size in blocks:
         reach = 4 if kind == HELIX else 2
         pairs += [(i, i + reach) for i in range(start, start + size - reach)]
-    for (one, start, size), (other, begin, length) in zip(blocks, blocks[1:], strict=False):
+    for (one, start, size), (other, begin, length) in pairwise(blocks):
         if one == other == STRAND:  # a hairpin: antiparallel strands
             pairs += [(start + size - 1 - k, begin + k) for k in range(min(size, length))]
     core = [i for i in range(LENGTH) if inside[i]]
@@ -146,8 +148,8 @@ def families(count, depth, seed, *, membrane=0.0, constraint=1.0):
         count: number of families.
         depth: sequences of each, the wild type among them, drawn independently of each other.
         seed: whole number; the same one gives the same families.
-        membrane: 0 for proteins in water, whose outside likes water; 1 for those in a membrane, whose outside likes oil;
-            between them in proportion.
+        membrane: 0 for proteins in water, whose outside likes water; 1 for those in a membrane, whose outside likes
+            oil; between them in proportion.
         constraint: factor on how much a site clings to its ancestor.
 
     Raises:

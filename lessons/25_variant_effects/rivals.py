@@ -1,4 +1,4 @@
-"""What the language model of lesson 25 has to beat: features by hand with labels, and a pairwise model of one family."""
+"""What lesson 25's language model has to beat: features by hand with labels, a pairwise model of one family."""
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ AROUND = 8  # neighbours to each side whose oiliness is read
 def by_hand(letters, matrix):
     """What a textbook looks at, (families, length, 20, features), for each replacement in each wild type.
 
-    The matrix' entry, oiliness, size and charge of both letters and their differences, proline and glycine, which letters,
-    the neighbours' oiliness, and how it swings as it would in a helix and in a strand.
+    The matrix' entry, oiliness, size and charge of both letters and their differences, proline and glycine, which
+    letters, the neighbours' oiliness, and how it swings as it would in a helix and in a strand.
 
     Args:
         letters: wild types (families, length).
@@ -39,7 +39,7 @@ def by_hand(letters, matrix):
 
 
 def of_columns(letters, profile):
-    """What an alignment's columns say (families, length, 20, 4): log-ratio, the letter's frequency, entropy, the wild type's.
+    """What columns say (families, length, 20, 4): log-ratio, the letter's frequency, entropy, the wild type's.
 
     Args:
         letters: wild types (families, length).

@@ -22,7 +22,8 @@ def _whole(high, *shape, seed=0, low=0):
     points=3,
     equivalent_mutants=[
         "0 -> -1 in if len(harmless) in (0, len(scores)):",
-        "float((below + up_to).double().mean() / 2 / len(harmless)) -> (below + up_to).double().mean() / 2 / len(harmless) "
+        "float((below + up_to).double().mean() / 2 / len(harmless)) -> "
+        "(below + up_to).double().mean() / 2 / len(harmless) "
         "in return float((below + up_to).double().mean() / 2 / len(harmless))",
     ],
 )
@@ -128,7 +129,7 @@ log_ratio.slip("own - logits", "(own - logits).exp()", "ratio").says(
     "this is the ratio of the probabilities, not its logarithm."
 )
 log_ratio.slip("own - logits", "own.softmax(-1).log() - logits.log_softmax(-1)", "own sum").says(
-    "the wild letter's probability was made from its logit alone, so it is 1. Take it from the softmax over all letters."
+    "the wild letter's probability was made from its logit alone, so it is 1. Take the softmax over all letters."
 )
 
 
@@ -305,7 +306,7 @@ thresholds.slip("levels[below >= precision]", "levels[below > precision]", "stri
     "right unless the low cut's precision is met exactly. A share equal to the wanted one is enough."
 )
 thresholds.slip("float(high.min())", "float(high.max())", "most careful").says(
-    "the highest cut that is precise enough classifies next to nothing. Take the lowest one, to call as many as possible."
+    "the highest cut that is precise enough classifies next to nothing. Take the lowest: call as many as possible."
 )
 thresholds.slip("(total - bad).cumsum(0)", "bad.cumsum(0)", "wrong class").says(
     "for the low cut the share of harmful ones was taken. Its class is called harmless: count these."

@@ -1,4 +1,4 @@
-"""A masked language model of proteins: letters in, a guess of each letter out. Knows nothing of families or training."""
+"""A masked language model of proteins: letters in, a guess of each out. Knows nothing of families or training."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Small pretrained weights: a folder a model, with its weights, its card, its figures and the recipe that remakes it.
 
 `load_gpt()`, `load_bert()`, `load_programs()`, `load_mae()`, `load_molecules()`, `load_weather()`, `load_folding()`
-and `load_proteins()` read them quickly; `card("gpt")` tells what they are, how they were made and what they are not for;
-`python -m tinyfrontier.pretrained gpt` makes them again.
+and `load_proteins()` read them quickly; `card("gpt")` tells what they are, how they were made and what they are not
+for; `python -m tinyfrontier.pretrained gpt` makes them again.
 """
 
 from .._lazy import lazy_names

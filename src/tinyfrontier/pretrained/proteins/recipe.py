@@ -94,9 +94,9 @@ def write_card(figures: dict) -> str:
         "proteins",
         "Tiny protein language models",
         "Chains of 40 residues with hidden letters to a guess of each letter.",
-        size=f"{m['parameters']:,} parameters each: four gated convolutions, width {figures['model']['width']}. Stored as "
-        "float16 in `model.safetensors`, loaded as float32. Three learnt from sequences, three from families whose columns "
-        "stood in another order.",
+        size=f"{m['parameters']:,} parameters each: four gated convolutions, width {figures['model']['width']}. Stored "
+        "as float16 in `model.safetensors`, loaded as float32. Three learnt from sequences, three from families whose "
+        "columns stood in another order.",
         data=f"made by `lessons/25_variant_effects/families.py`: {m['sequences']:,} sequences, three of each family.",
         training=f"{m['steps']:,} steps of 64 sequences; seeds {m['seed']} to {m['seed'] + 2}; {m['cpu_seconds']} CPU "
         f"seconds on one thread for all six, {m['cpu_seconds_families']} for the families.",
