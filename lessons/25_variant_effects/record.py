@@ -14,7 +14,7 @@ SETTINGS = {
     "weights": [0.3, 1.0, 3.0, 10.0, 30.0],
     "kinds": ["linear", "trees"],
     "labels": [0, 20],
-    "penalties": [0.003, 0.01, 0.03],
+    "penalties": [0.1, 0.3, 1.0],
     "deep": [100, 400],
     "shifts": [0.0, 0.33, 0.67, 1.0],
     "harms": [2.0, 3.0, 4.0, 6.0],
@@ -44,10 +44,11 @@ def row(values):
 def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, labels, penalties, deep, shifts, harms):
     """AUC and shares; lists go over draws of families, and over the models' seeds within each where there are any.
 
-    `chosen`: by context and homologs the table, its strength, the prior's weight. `alone`: AUC without homologs. `auc`,
-    `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the harmless
-    class. `labels`: by classifier, features and homologs, AUC. `pairwise`: by depth the picked penalty, AUC of columns,
-    and of pairs. `shift` and `harms`: by size and homologs, share and precisions of three classes cut elsewhere.
+    `chosen`: by context and homologs the table, its strength, the prior's weight. `alone`: AUC without homologs.
+    `auc`, `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the
+    harmless class. `labels`: by homologs, classifier and features, AUC and share. `pairwise`: by depth and context the
+    picked penalty, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both precisions
+    with cuts made at home.
     """
     torch = lesson.torch
     few, many = sizes
@@ -163,23 +164,26 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
                 result = lesson.outcome(scores, report, *cuts, harm)
                 found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
     for depth in deep:
-        picking, judged = (
-            families(count, depth + 1, seed) for count, seed in ((few // 4 + 1, TUNING), (few // 2, 5000))
-        )
-        label, strength, weight = found["chosen"]["columns"][str(max(lesson.HOMOLOGS))]
+        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (2 * many, 5000)))
+        result = {}
+        for name in ("columns", "both"):
+            label, strength, weight = found["chosen"][name][str(max(lesson.HOMOLOGS))]
 
-        def sites(world, depth=depth, label=label, strength=strength, weight=weight):
-            background = lesson.OFTEN.expand(len(world), lesson.LENGTH, 20)
-            prior = (background + strength * lesson.shared(world, depth, tables[label])).softmax(-1)
-            return lesson.column_profile(world.letters, prior, weight).log()
+            def sites(world, depth=depth, name=name, label=label, strength=strength, weight=weight):
+                context = lesson.OFTEN.expand(len(world), lesson.LENGTH, 20)
+                if name == "both":
+                    context = lesson.masked_logits(load_proteins(seeds[0]), world.letters[:, 0])
+                prior = (context + strength * lesson.shared(world, depth, tables[label])).softmax(-1)
+                return lesson.column_profile(world.letters, prior, weight).log()
 
-        def pairs(world, penalty, sites=sites):
-            return lesson.log_ratio(pairwise(world.letters, penalty, prior=sites(world)), world.letters[:, 0])
+            def pairs(world, penalty, sites=sites):
+                return lesson.log_ratio(pairwise(world.letters, penalty, prior=sites(world)), world.letters[:, 0])
 
-        best = max(penalties, key=lambda penalty: mean(pairs(picking, penalty), picking))
-        columns = mean(lesson.log_ratio(sites(judged), judged.letters[:, 0]), judged)
-        found["pairwise"][str(depth)] = [best, round(columns, 4), round(mean(pairs(judged, best), judged), 4)]
-        print("pairs", depth, found["pairwise"], flush=True)
+            best = max(penalties, key=lambda penalty, pairs=pairs: mean(pairs(picking, penalty), picking))
+            alone = mean(lesson.log_ratio(sites(judged), judged.letters[:, 0]), judged)
+            result[name] = [best, *row([alone, mean(pairs(judged, best), judged)])]
+        found["pairwise"][str(depth)] = result
+        print("pairs", depth, result, flush=True)
     found["alone"] = {name: row(values) for name, values in found["alone"].items()}
     return found
 
