@@ -48,13 +48,16 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
     `auc`, `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the
     harmless class. `labels`: by homologs, classifier and features, AUC and share. `pairwise`: by depth and context the
     picked penalty, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both precisions
-    with cuts made at home.
+    with cuts made at home. `other`: as `alone`, a number for each of `harms`.
     """
     torch = lesson.torch
     few, many = sizes
     tables = lesson.TABLES
     library = lesson.LIBRARY.flatten(0, 1)
-    found = {name: {} for name in ("chosen", "alone", "auc", "share", "kept", "labels", "pairwise", "shift", "harms")}
+    found = {
+        name: {}
+        for name in ("chosen", "alone", "auc", "share", "kept", "labels", "pairwise", "shift", "harms", "other")
+    }
 
     windows = {seed: lesson.learn(lesson.Window(), library, steps, seed, lr=1e-2) for seed in seeds}
 
@@ -102,6 +105,7 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
             best = max(forms, key=lambda form: mean(forms[form], trial))
             mine = -table[wild] if best == "entry" else judge_table(lesson, table, report)
             keep("alone", name, mean(mine, report))
+            keep("other", name, row(lesson.by_family(mine, report, harm).mean() for harm in harms))
         keep("alone", "background", mean(lesson.log_ratio(lesson.OFTEN.expand(*wild.shape, 20), wild), report))
         for seed in seeds:
             context = contexts(report, seed)
@@ -112,7 +116,9 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
             asked = {"language model": context["both"], "wild-type marginal": shown, "shuffled": shuffled}
             asked["linear window"] = context["window"]
             for name, logits in asked.items():
-                keep("alone", name, mean(lesson.log_ratio(logits, wild), report))
+                scores = lesson.log_ratio(logits, wild)
+                keep("alone", name, mean(scores, report))
+                keep("other", name, row(lesson.by_family(scores, report, harm).mean() for harm in harms))
             for name in found["chosen"]:
                 if name == "columns" and seed != seeds[0]:
                     continue
