@@ -54,11 +54,6 @@ def _():
     yield "no harmful one", _drawn(5), torch.zeros(5, dtype=torch.bool)
     yield "no harmless one", _drawn(5), torch.ones(5, dtype=torch.bool)
     yield "huge scores", 1e6 * _drawn(12, seed=8), _drawn(12, seed=9) > 0
-    yield (
-        "infinite scores",
-        torch.tensor([math.inf, -math.inf, 0.0, math.inf]),
-        torch.tensor([True, False, True, False]),
-    )
 
 
 @auc.usual
@@ -98,7 +93,7 @@ def _(scores, harmful):
     return float(((scores > scores.mean()) == harmful).double().mean())
 
 
-@exercise(returns="float tensor (..., length, 20)", points=1, extreme={"logits": 1e4})
+@exercise(returns="float tensor (..., length, 20)", points=1, tolerance=1e-3, extreme={"logits": 1e3})
 def log_ratio(logits, wild):
     rows = logits.reshape(-1, logits.shape[-1])
     own = torch.stack([row[letter] for row, letter in zip(rows, wild.flatten().tolist())])
@@ -134,7 +129,7 @@ log_ratio.slip("own - logits", "own.softmax(-1).log() - logits.log_softmax(-1)",
 
 
 @log_ratio.mistake(
-    "overflow", "right for small logits. At 10,000 a probability is 0 and its logarithm infinite: stay with logits."
+    "overflow", "right for small logits. At 1,000 a probability is 0 and its logarithm infinite: stay with logits."
 )
 def _(logits, wild):
     log = logits.softmax(-1).log()
