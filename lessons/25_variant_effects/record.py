@@ -10,12 +10,12 @@ SETTINGS = {
     "seeds": [0, 1, 2],
     "sizes": [50, 80],
     "steps": 600,
-    "strengths": [1.0, 1.5, 2.0, 3.0],
-    "weights": [3.0, 10.0, 30.0, 100.0, 1000.0],
+    "strengths": [1.0, 1.5, 2.0, 3.0, 5.0],
+    "weights": [10.0, 30.0, 100.0, 300.0, 1000.0],
     "kinds": ["linear", "trees"],
     "labels": [0, 20],
     "penalties": [0.1, 0.3, 1.0],
-    "deep": [100, 400],
+    "deep": [20, 100],
     "shifts": [0.0, 0.33, 0.67, 1.0],
     "harms": [2.0, 3.0, 4.0, 6.0],
 }
@@ -26,7 +26,7 @@ QUICK = {
     "steps": 2,
     "strengths": [1.0],
     "weights": [1.0],
-    "kinds": ["linear"],
+    "kinds": ["linear", "trees"],
     "labels": [0],
     "penalties": [0.1],
     "deep": [8],
@@ -47,8 +47,8 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
     `chosen`: by context and homologs the table, its strength, the prior's weight. `alone`: AUC without homologs.
     `auc`, `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the
     harmless class. `labels`: by homologs, classifier and features, AUC and share. `pairwise`: by depth and context the
-    picked penalty, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both precisions
-    with cuts made at home. `other`: as `alone`, a number for each of `harms`.
+    picked penalty and prior, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both
+    precisions with cuts made at home. `other`: as `alone`, a number for each of `harms`.
     """
     torch = lesson.torch
     few, many = sizes
@@ -173,21 +173,30 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
         picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (2 * many, 5000)))
         result = {}
         for name in ("columns", "both"):
-            label, strength, weight = found["chosen"][name][str(max(lesson.HOMOLOGS))]
+            nearest = min(lesson.HOMOLOGS, key=lambda homologs, depth=depth: abs(homologs - depth))
+            priors = [found["chosen"][name][str(nearest)], ["own", 1.0, 10.0], ["own", 1.0, 30.0]]
 
-            def sites(world, depth=depth, name=name, label=label, strength=strength, weight=weight):
+            def sites(world, prior, depth=depth, name=name):
+                label, strength, weight = prior
                 context = lesson.OFTEN.expand(len(world), lesson.LENGTH, 20)
                 if name == "both":
                     context = lesson.masked_logits(load_proteins(seeds[0]), world.letters[:, 0])
-                prior = (context + strength * lesson.shared(world, depth, tables[label])).softmax(-1)
-                return lesson.column_profile(world.letters, prior, weight).log()
+                opinion = (context + strength * lesson.shared(world, depth, tables[label])).softmax(-1)
+                return lesson.column_profile(world.letters, opinion, weight).log()
 
-            def pairs(world, penalty, sites=sites):
-                return lesson.log_ratio(pairwise(world.letters, penalty, prior=sites(world)), world.letters[:, 0])
+            def pairs(world, prior, penalty, sites=sites):
+                logits = pairwise(world.letters, penalty, prior=sites(world, prior))
+                return lesson.log_ratio(logits, world.letters[:, 0])
 
-            best = max(penalties, key=lambda penalty, pairs=pairs: mean(pairs(picking, penalty), picking))
-            alone = mean(lesson.log_ratio(sites(judged), judged.letters[:, 0]), judged)
-            result[name] = [best, *row([alone, mean(pairs(judged, best), judged)])]
+            tried = [
+                (mean(pairs(picking, prior, penalty), picking), place, penalty)
+                for place, prior in enumerate(priors)
+                for penalty in penalties
+            ]
+            _, place, penalty = max(tried)
+            alone = mean(lesson.log_ratio(sites(judged, priors[0]), judged.letters[:, 0]), judged)
+            coupled = mean(pairs(judged, priors[place], penalty), judged)
+            result[name] = [penalty, place, *row([alone, coupled])]
         found["pairwise"][str(depth)] = result
         print("pairs", depth, result, flush=True)
     found["alone"] = {name: row(values) for name, values in found["alone"].items()}
