@@ -4,20 +4,24 @@ from tinyfrontier.beside.lesson_25.families import families
 from tinyfrontier.beside.lesson_25.rivals import by_hand, learnt, of_columns, pairwise
 
 from tinyfrontier.pretrained import load_proteins
+from tinyfrontier.pretrained.proteins.recipe import school
 
 SETTINGS = {
     "draws": [11, 12, 13, 14, 15],
     "seeds": [0, 1, 2],
     "sizes": [50, 80],
     "steps": 600,
-    "strengths": [1.0, 1.5, 2.0, 3.0, 5.0],
-    "weights": [10.0, 30.0, 100.0, 300.0, 1000.0],
+    "strengths": [1.0, 1.5, 2.0, 3.0, 5.0, 8.0],
+    "weights": [10.0, 30.0, 100.0, 1000.0, 10000.0],
+    "stills": [0.0, 1.0, 2.0, 4.0, 8.0, 12.0],
+    "full": [6000, 3000],
     "kinds": ["linear", "trees"],
     "labels": [0, 20],
     "penalties": [0.1, 0.3, 1.0],
     "deep": [20, 100],
     "shifts": [0.0, 0.33, 0.67, 1.0],
     "harms": [2.0, 3.0, 4.0, 6.0],
+    "mixes": [0.5, 0.33, 0.2, 0.1, 0.05],
 }
 QUICK = {
     "draws": [11],
@@ -26,12 +30,15 @@ QUICK = {
     "steps": 2,
     "strengths": [1.0],
     "weights": [1.0],
+    "stills": [1.0],
+    "full": [50, 2],
     "kinds": ["linear", "trees"],
     "labels": [0],
     "penalties": [0.1],
     "deep": [8],
     "shifts": [0.0, 1.0],
     "harms": [4.0],
+    "mixes": [0.5, 0.2],
 }
 TUNING = 9  # the families on which strengths, weights and penalties are picked
 
@@ -41,14 +48,34 @@ def row(values):
     return [round(float(value), 4) for value in values]
 
 
-def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, labels, penalties, deep, shifts, harms):
+def measure(
+    lesson,
+    *,
+    draws,
+    seeds,
+    sizes,
+    steps,
+    strengths,
+    weights,
+    stills,
+    full,
+    kinds,
+    labels,
+    penalties,
+    deep,
+    shifts,
+    harms,
+    mixes,
+):
     """AUC and shares; lists go over draws of families, and over the models' seeds within each where there are any.
 
-    `chosen`: by context and homologs the table, its strength, the prior's weight. `alone`: AUC without homologs.
-    `auc`, `share`, `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the
-    harmless class. `labels`: by homologs, classifier and features, AUC and share. `pairwise`: by depth and context the
-    picked penalty and prior, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both
-    precisions with cuts made at home. `other`: as `alone`, a number for each of `harms`.
+    `chosen`: by context and homologs the table, its strength, the prior's weight, that of conservation. `alone`: AUC
+    without homologs. `full`: the same of table, window and both, with as much to read as the models. `auc`, `share`,
+    `kept`: by context, rows of one number a depth; `kept` has the precision of the harmful and of the harmless class.
+    `labels`: by homologs, classifier and features, AUC and share. `pairwise`: by depth and context the picked penalty
+    and prior, AUC of columns, and of pairs. `shift` and `harms`: by size and homologs, share and both precisions with
+    cuts made at home. `other`: as `alone`, a number for each of `harms`. `rates`: by homologs, what `called` returns.
+    `rare`: by share that harms and homologs, the share classified by cuts made for it.
     """
     torch = lesson.torch
     few, many = sizes
@@ -56,7 +83,10 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
     library = lesson.LIBRARY.flatten(0, 1)
     found = {
         name: {}
-        for name in ("chosen", "alone", "auc", "share", "kept", "labels", "pairwise", "shift", "harms", "other")
+        for name in (
+            *("chosen", "alone", "full", "auc", "share", "kept", "labels"),
+            *("pairwise", "shift", "harms", "other", "rates", "rare"),
+        )
     }
 
     windows = {seed: lesson.learn(lesson.Window(), library, steps, seed, lr=1e-2) for seed in seeds}
@@ -76,22 +106,23 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
     for name, context in contexts(trial, seeds[0]).items():
         found["chosen"][name] = {}
         for homologs in lesson.HOMOLOGS:
-            tried = [
-                (
-                    mean(lesson.suspicion(trial, homologs, context, table, strength, weight), trial),
-                    label,
-                    strength,
-                    weight,
-                )
-                for label, table in tables.items()
-                for strength in strengths
-                for weight in weights
-            ]
+            tried, held = [], lesson.conservation(trial, homologs)
+            for label, table in tables.items():
+                for strength in strengths:
+                    for weight in weights:
+                        scores = lesson.suspicion(trial, homologs, context, table, strength, weight, 0.0)
+                        for still in stills if homologs else [0.0]:  # a column of one varies nowhere
+                            tried.append((mean(scores + still * held, trial), label, strength, weight, still))
             found["chosen"][name][str(homologs)] = list(max(tried)[1:])
+        print(name, found["chosen"][name], flush=True)
+
+    much = school(1, full[0])
+    full_table = lesson.table_of(much)
+    full_window = lesson.learn(lesson.Window(), much.flatten(0, 1), full[1], seeds[0], lr=1e-2)
 
     def judge(name, world, homologs, context):
-        label, strength, weight = found["chosen"][name][str(homologs)]
-        return lesson.suspicion(world, homologs, context, tables[label], strength, weight)
+        label, *rest = found["chosen"][name][str(homologs)]
+        return lesson.suspicion(world, homologs, context, tables[label], *rest)
 
     def keep(part, name, value):
         found[part].setdefault(name, []).append(value)
@@ -107,6 +138,13 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
             keep("alone", name, mean(mine, report))
             keep("other", name, row(lesson.by_family(mine, report, harm).mean() for harm in harms))
         keep("alone", "background", mean(lesson.log_ratio(lesson.OFTEN.expand(*wild.shape, 20), wild), report))
+        votes = lesson.masked_logits(full_window, wild)
+        for name, scores in (
+            ("own table", -full_table[wild]),
+            ("linear window", lesson.log_ratio(votes, wild)),
+            ("window + table", lesson.suspicion(report, 0, votes, full_table, *found["chosen"]["window"]["0"][1:])),
+        ):
+            keep("full", name, round(mean(scores, report), 4))
         for seed in seeds:
             context = contexts(report, seed)
             cutting = contexts(calibration, seed)
@@ -141,10 +179,10 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
             keep("share", "alone", row(share[:1]))
         for homologs in labels if draw in draws[:3] else ():
             for kind in kinds:
-                for name in ("by hand", "with model"):
-                    worlds = (labelled, calibration, report)
+                for name, reader in (("by hand", None), ("with window", "window"), ("with model", "both")):
                     parts = [
-                        features(lesson, judge, world, homologs, name == "with model", seeds[0]) for world in worlds
+                        features(lesson, judge, world, homologs, reader, contexts(world, seeds[0])[reader or "columns"])
+                        for world in (labelled, calibration, report)
                     ]
                     real, harm = lesson.judged(labelled)
                     model = learnt(kind, parts[0][real].numpy(), harm[real].numpy())
@@ -166,15 +204,22 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
                 found["shift"].setdefault(str(shift), {}).setdefault(str(homologs), []).append(row(result))
             logits = lesson.masked_logits(load_proteins(seeds[0]), wild)
             scores = judge("both", report, homologs, logits)
+            found["rates"].setdefault(str(homologs), []).append(row(lesson.called(scores, report, *cuts)))
+            home = judge("both", calibration, homologs, context["both"])
+            for mix in mixes:
+                anew = lesson.thresholds(*lesson.thinned(home, calibration, mix), 0.9)
+                share = lesson.mixed(lesson.called(scores, report, *anew), mix)[0]
+                found["rare"].setdefault(str(mix), {}).setdefault(str(homologs), []).append(round(share, 4))
             for harm in harms:
                 result = lesson.outcome(scores, report, *cuts, harm)
                 found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
     for depth in deep:
-        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (2 * many, 5000)))
+        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (many, 5000)))
         result = {}
         for name in ("columns", "both"):
             nearest = min(lesson.HOMOLOGS, key=lambda homologs, depth=depth: abs(homologs - depth))
-            priors = [found["chosen"][name][str(nearest)], ["own", 1.0, 10.0], ["own", 1.0, 30.0]]
+            *picked, still = found["chosen"][name][str(nearest)]
+            priors = [picked, ["own", 1.0, 10.0], ["own", 1.0, 30.0]]
 
             def sites(world, prior, depth=depth, name=name):
                 label, strength, weight = prior
@@ -188,14 +233,16 @@ def measure(lesson, *, draws, seeds, sizes, steps, strengths, weights, kinds, la
                 logits = pairwise(world.letters, penalty, prior=sites(world, prior))
                 return lesson.log_ratio(logits, world.letters[:, 0])
 
-            tried = [
-                (mean(pairs(picking, prior, penalty), picking), place, penalty)
-                for place, prior in enumerate(priors)
-                for penalty in penalties
-            ]
-            _, place, penalty = max(tried)
-            alone = mean(lesson.log_ratio(sites(judged, priors[0]), judged.letters[:, 0]), judged)
-            coupled = mean(pairs(judged, priors[place], penalty), judged)
+            tried, held = [], lesson.conservation(picking, depth)
+            for place, prior in enumerate(priors):
+                for penalty in penalties:
+                    scores = pairs(picking, prior, penalty)
+                    tried += [(mean(scores + a * held, picking), place, penalty, a) for a in (0.0, still)]
+            _, place, penalty, amount = max(tried)
+            held = lesson.conservation(judged, depth)
+            alone = lesson.log_ratio(sites(judged, priors[0]), judged.letters[:, 0]) + still * held
+            coupled = pairs(judged, priors[place], penalty) + amount * held
+            alone, coupled = mean(alone, judged), mean(coupled, judged)
             result[name] = [penalty, place, *row([alone, coupled])]
         found["pairwise"][str(depth)] = result
         print("pairs", depth, result, flush=True)
@@ -208,8 +255,8 @@ def judge_table(lesson, table, world):
     return lesson.log_ratio(table[world.letters[:, 0]], world.letters[:, 0])
 
 
-def features(lesson, judge, world, homologs, model, seed):
-    """What a classifier sees of each replacement, (families, length, 20, features)."""
+def features(lesson, judge, world, homologs, reader, context):
+    """What a classifier sees of each replacement, (families, length, 20, features); `reader` None, "window", "both"."""
     wild = world.letters[:, 0]
     parts = [by_hand(wild, lesson.BLOSUM), lesson.OWN[wild][..., None]]
     background = lesson.OFTEN.expand(*wild.shape, 20)
@@ -217,8 +264,7 @@ def features(lesson, judge, world, homologs, model, seed):
     if homologs:
         prior = lesson.shared(world, homologs, lesson.OWN).softmax(-1)
         parts.append(of_columns(wild, lesson.column_profile(world.letters[:, : homologs + 1], prior, 3.0)))
-    if model:
-        logits = lesson.masked_logits(load_proteins(seed), wild)
-        parts.append(of_columns(wild, logits.softmax(-1)))
-        parts.append(judge("both", world, homologs, logits)[..., None])
+    if reader:
+        parts.append(of_columns(wild, context.softmax(-1)))
+        parts.append(judge(reader, world, homologs, context)[..., None])
     return lesson.torch.cat([part.float() for part in parts], dim=-1)
