@@ -80,6 +80,22 @@ auc.slip("return math.nan", "return 0.5", "empty").says(
 )
 
 
+auc.slip(".sort().values", "", "unsorted").says(
+    "the search went through scores that are not sorted. torch.searchsorted finds places in a sorted tensor only."
+)
+
+
+@auc.mistake(
+    "ranks", "right without ties. Counting ranks gives equal scores different ones; let each tie count half instead."
+)
+def _(scores, harmful):
+    many, few = harmful.sum(), (~harmful).sum()
+    if not many or not few:
+        return math.nan
+    rank = scores.argsort().argsort().double() + 1
+    return float((rank[harmful].sum() - many * (many + 1) / 2) / (many * few))
+
+
 @auc.mistake("order", "the order is turned round: the share of pairs in which the harmless one scores higher.")
 def _(scores, harmful):
     bad, good = scores[harmful], scores[~harmful]
@@ -124,7 +140,8 @@ log_ratio.slip("own - logits", "(own - logits).exp()", "ratio").says(
     "this is the ratio of the probabilities, not its logarithm."
 )
 log_ratio.slip("own - logits", "own.softmax(-1).log() - logits.log_softmax(-1)", "own sum").says(
-    "the wild letter's probability was made from its logit alone, so it is 1. Take the softmax over all letters."
+    "this is how surprising the new letter is, as if the wild letter's probability were 1. Take that from the softmax "
+    "over all letters, too."
 )
 
 
@@ -134,6 +151,14 @@ log_ratio.slip("own - logits", "own.softmax(-1).log() - logits.log_softmax(-1)",
 def _(logits, wild):
     log = logits.softmax(-1).log()
     return log.gather(-1, wild[..., None]) - log
+
+
+@log_ratio.mistake(
+    "odds", "this compares log-odds, p / (1 - p). The logarithms of the probabilities themselves are asked for."
+)
+def _(logits, wild):
+    odds = torch.logit(logits.softmax(-1))
+    return odds.gather(-1, wild[..., None]) - odds
 
 
 @log_ratio.mistake("sites", "the softmax ran over the sites. Each site has its own distribution, over letters.")
@@ -215,6 +240,15 @@ column_profile.slip(".sum(1)", ".sum(0)[:, :, :].sum(0)", "families mixed").says
 def _(letters, prior, weight):
     counts = F.one_hot(letters + 1, 21)[..., 1:].sum(1)
     return (counts / counts.sum(-1, keepdim=True).clamp(min=1) + weight * prior) / (1 + weight)
+
+
+@column_profile.mistake(
+    "mean first",
+    "a mean over the sequences was mixed with the prior. Add counts, so that many letters outvote the prior.",
+)
+def _(letters, prior, weight):
+    share = F.one_hot(letters + 1, 21)[..., 1:].float().mean(1)
+    return (share + weight * prior) / (1 + weight)
 
 
 @column_profile.mistake(
@@ -337,4 +371,45 @@ def _(scores, harmful, precision):
         if float((~harmful[scores <= cut]).double().mean()) < precision:
             break
         low = cut
+    return low, high
+
+
+@thresholds.mistake(
+    "one less",
+    "right unless a precision is met exactly: 1 - 0.9 is a little less than 0.1. Take the right share.",
+)
+def _(scores, harmful, precision):
+    low, high = -math.inf, math.inf
+    for cut in scores.unique().tolist():
+        if float((~harmful[scores >= cut]).double().mean()) <= 1 - precision:
+            high = min(high, cut)
+        if float(harmful[scores <= cut].double().mean()) <= 1 - precision:
+            low = max(low, cut)
+    return low, high
+
+
+@thresholds.mistake(
+    "strict", "variants with the very score of a cut were left out of its class. At or above, at or below: they belong."
+)
+def _(scores, harmful, precision):
+    low, high = -math.inf, math.inf
+    for cut in scores.unique().tolist():
+        if (scores > cut).any() and float(harmful[scores > cut].double().mean()) >= precision:
+            high = min(high, cut)
+        if (scores < cut).any() and float((~harmful[scores < cut]).double().mean()) >= precision:
+            low = max(low, cut)
+    return low, high
+
+
+@thresholds.mistake(
+    "recall",
+    "this is recall, the share of the harmful that a class catches. Precision is the share of a class that harms.",
+)
+def _(scores, harmful, precision):
+    low, high = -math.inf, math.inf
+    for cut in scores.unique().tolist():
+        if int(harmful[scores >= cut].sum()) >= precision * max(1, int(harmful.sum())):
+            high = min(high, cut)
+        if int((~harmful[scores <= cut]).sum()) >= precision * max(1, int((~harmful).sum())):
+            low = max(low, cut)
     return low, high
