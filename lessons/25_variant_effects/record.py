@@ -12,7 +12,7 @@ SETTINGS = {
     "sizes": [50, 80],
     "steps": 600,
     "strengths": [1.0, 1.5, 2.0, 3.0, 5.0, 8.0],
-    "weights": [10.0, 30.0, 100.0, 1000.0, 10000.0],
+    "weights": [100.0, 1000.0, 10000.0],
     "stills": [0.0, 1.0, 2.0, 4.0, 8.0, 12.0],
     "full": [6000, 3000],
     "kinds": ["linear", "trees"],
@@ -207,19 +207,19 @@ def measure(
             found["rates"].setdefault(str(homologs), []).append(row(lesson.called(scores, report, *cuts)))
             home = judge("both", calibration, homologs, context["both"])
             for mix in mixes:
-                anew = lesson.thresholds(*lesson.thinned(home, calibration, mix), 0.9)
+                anew = lesson.thresholds(*thinned(lesson, home, calibration, mix), 0.9)
                 share = lesson.mixed(lesson.called(scores, report, *anew), mix)[0]
                 found["rare"].setdefault(str(mix), {}).setdefault(str(homologs), []).append(round(share, 4))
             for harm in harms:
                 result = lesson.outcome(scores, report, *cuts, harm)
                 found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
     for depth in deep:
-        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (many, 5000)))
+        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (few, 5000)))
         result = {}
         for name in ("columns", "both"):
             nearest = min(lesson.HOMOLOGS, key=lambda homologs, depth=depth: abs(homologs - depth))
             *picked, still = found["chosen"][name][str(nearest)]
-            priors = [picked, ["own", 1.0, 10.0], ["own", 1.0, 30.0]]
+            priors = [picked, ["own", 1.0, 30.0]]
 
             def sites(world, prior, depth=depth, name=name):
                 label, strength, weight = prior
@@ -248,6 +248,16 @@ def measure(
         print("pairs", depth, result, flush=True)
     found["alone"] = {name: row(values) for name, values in found["alone"].items()}
     return found
+
+
+def thinned(lesson, scores, world, share, seed=0):
+    """Scores and labels of variants, with harmful ones left out at random until `share` is left."""
+    torch = lesson.torch
+    real, harm = lesson.judged(world)
+    score, bad = scores[real].float(), harm[real]
+    lot = torch.rand(len(bad), generator=torch.Generator().manual_seed(seed))
+    stays = ~bad | (lot < share / (1 - share) * (~bad).sum() / bad.sum())
+    return score[stays], bad[stays]
 
 
 def judge_table(lesson, table, world):

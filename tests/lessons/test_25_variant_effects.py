@@ -102,12 +102,13 @@ def test_bad_input_is_named(call, error, word):
         call()
 
 
-@pytest.mark.parametrize("name", ["BLOSUM62", "BLOSUM45", "PAM250"])
-def test_the_lessons_parse_is_biopythons(lesson, name):
-    """Each entry of each table equals the library's."""
-    library = substitution_matrices.load(name)
-    mine = lesson.read_table(name)
-    assert all(mine[i, j] == library[a, b] for i, a in enumerate(LETTERS) for j, b in enumerate(LETTERS))
+def test_the_table_is_symmetric_and_in_the_letters_order(lesson):
+    """Tryptophan stays put most, glycine for tryptophan costs 2 half-bits, and each entry is the library's."""
+    library = substitution_matrices.load("BLOSUM62")
+    assert torch.equal(lesson.BLOSUM, lesson.BLOSUM.T)
+    assert all(lesson.BLOSUM[i, j] == library[a, b] for i, a in enumerate(LETTERS) for j, b in enumerate(LETTERS))
+    assert lesson.BLOSUM.max() == lesson.BLOSUM[LETTERS.index("W"), LETTERS.index("W")] == 11
+    assert lesson.BLOSUM[LETTERS.index("G"), LETTERS.index("W")] == -2
 
 
 def test_auc_is_scikit_learns(lesson):
@@ -225,3 +226,27 @@ def test_rivals_learn(lesson):
     held = pairwise(letters, 1e4, steps=30, prior=lesson.column_profile(letters, flat, 1.0).log())
     start = lesson.column_profile(letters, flat, 1.0).log()
     assert np.corrcoef(held.flatten(), start.flatten())[0, 1] > 0.9
+
+
+def test_four_rates_give_share_and_precisions(lesson):
+    """Counted by hand; `outcome` equals counting; where harm is rarer, calls of it are less precise."""
+    share, right, spared = lesson.mixed([0.8, 0.1, 0.1, 0.7], 0.5)
+    assert abs(share - 0.85) < 1e-9
+    assert abs(right - 8 / 9) < 1e-9
+    assert abs(spared - 7 / 8) < 1e-9
+    assert abs(lesson.mixed([0.8, 0.1, 0.1, 0.7], 0.1)[1] - 0.08 / 0.17) < 1e-9
+    assert math.isnan(lesson.mixed([0.0, 0.0, 0.1, 0.7], 0.5)[1])
+    world = families(5, 1, 9)
+    scores = -effects(world) + 3 * torch.randn(5, LENGTH, 20, generator=torch.Generator().manual_seed(0))
+    real, harm = lesson.judged(world)
+    called = (scores >= 5) & real
+    assert abs(lesson.outcome(scores, world, 2.0, 5.0)[1] - float(harm[called].double().mean())) < 1e-6
+
+
+def test_conservation_is_nothing_for_one_letter_and_highest_for_a_full_column(lesson):
+    """A site without homologs tells as much as any other; a column of one letter tells more than a mixed one."""
+    world = families(2, 30, 4)
+    assert lesson.conservation(world, 0).std() < 1e-6
+    told = lesson.conservation(world, 29)[..., 0]
+    kinds = torch.nn.functional.one_hot(world.letters, 20).amax(1).sum(-1)
+    assert told[kinds == kinds.min()].mean() > told[kinds == kinds.max()].mean()
