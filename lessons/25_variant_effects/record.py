@@ -12,7 +12,7 @@ SETTINGS = {
     "sizes": [50, 80],
     "steps": 600,
     "strengths": [1.0, 1.5, 2.0, 3.0, 5.0, 8.0],
-    "weights": [100.0, 1000.0, 10000.0],
+    "weights": [10.0, 30.0, 100.0, 1000.0, 10000.0],
     "stills": [0.0, 1.0, 2.0, 4.0, 8.0, 12.0],
     "full": [6000, 3000],
     "kinds": ["linear", "trees"],
@@ -214,12 +214,12 @@ def measure(
                 result = lesson.outcome(scores, report, *cuts, harm)
                 found["harms"].setdefault(str(harm), {}).setdefault(str(homologs), []).append(row(result))
     for depth in deep:
-        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (few, 5000)))
+        picking, judged = (families(1 + size // 8, depth + 1, seed) for size, seed in ((few, TUNING), (many, 5000)))
         result = {}
         for name in ("columns", "both"):
             nearest = min(lesson.HOMOLOGS, key=lambda homologs, depth=depth: abs(homologs - depth))
             *picked, still = found["chosen"][name][str(nearest)]
-            priors = [picked, ["own", 1.0, 30.0]]
+            priors = [picked, ["own", 1.0, 10.0], ["own", 1.0, 30.0]]
 
             def sites(world, prior, depth=depth, name=name):
                 label, strength, weight = prior
