@@ -115,5 +115,5 @@ def test_the_encoder_fills_a_masked_word():
 
 def test_an_unknown_name_is_refused():
     """Asking for weights that are not there names those that are."""
-    with pytest.raises(ValueError, match="molecules, programs, stable_diffusion, weather, got 'llama'"):
+    with pytest.raises(ValueError, match="molecules, programs, proteins, stable_diffusion, weather, got 'llama'"):
         card("llama")

@@ -24,6 +24,7 @@ def small(monkeypatch, little):
     from tinyfrontier.pretrained.inscriptions import recipe as inscriptions
     from tinyfrontier.pretrained.molecules import recipe as molecules
     from tinyfrontier.pretrained.programs import recipe as programs
+    from tinyfrontier.pretrained.proteins import recipe as proteins
     from tinyfrontier.pretrained.weather import recipe as weather
 
     for module in (bert, gpt):
@@ -35,6 +36,7 @@ def small(monkeypatch, little):
     monkeypatch.setattr(molecules, "ATOMS", 3)
     monkeypatch.setattr(programs, "REQUESTS", 100)
     monkeypatch.setattr(programs, "EXAM", 4)
+    monkeypatch.setattr(proteins, "FAMILIES", 5)
     monkeypatch.setattr(weather, "RUNS", 2)
     monkeypatch.setattr(weather, "DAYS", 12)
 

@@ -11,6 +11,7 @@ _HOMES = {
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "MoleculeDenoiser": "denoiser",
+    "ProteinModel": "protein",
     "Restorer": "restorer",
     "RestorerConfig": "restorer",
     "bert_state_dict": "bert",

@@ -20,6 +20,7 @@ from ..models import (
     Forecaster,
     GPTConfig,
     MoleculeDenoiser,
+    ProteinModel,
     Restorer,
     RestorerConfig,
 )
@@ -180,6 +181,23 @@ def folding_exam() -> dict[int, tuple[Tensor, Tensor]]:
     stored = load_file(_folder("folding") / "model.safetensors")
     lengths = sorted(int(name.split(".")[1]) for name in stored if name.startswith("exam.") and name.endswith("places"))
     return {n: (stored[f"exam.{n}.places"].float(), stored[f"exam.{n}.letters"].long()) for n in lengths}
+
+
+def load_proteins(seed: int = 0, shuffled: bool = False) -> ProteinModel:
+    """One of the shipped language models of proteins, in evaluation mode and float32; see `card("proteins")`.
+
+    Args:
+        seed: which of the three trainings.
+        shuffled: True for one that learnt from families with shuffled columns.
+
+    Raises:
+        ValueError: if `seed` is not 0, 1 or 2.
+    """
+    figures = figures_of("proteins")
+    seeds = len(figures["measured"]["loss"])
+    if seed not in range(seeds):
+        raise ValueError(f"seed must be 0 to {seeds - 1}, got {seed!r}")
+    return _filled(ProteinModel(**figures["model"]), "proteins", f"{'shuffled' if shuffled else 'whole'}.{seed}.")
 
 
 def stable_diffusion_folder() -> Path:
