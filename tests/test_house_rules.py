@@ -133,6 +133,15 @@ def test_a_lesson_has_its_standing_sections(path):
     assert "https://" in text[shown:]
 
 
+@pytest.mark.parametrize("path", find_lessons()[1:], ids=lambda path: path.stem)
+def test_a_check_hands_back_the_function_to_go_on_with(path):
+    """`name = check(name)`: without the assignment a student's unsolved copy stops at the next cell."""
+    cells = [cell.source.strip() for cell in read_lesson(path).tagged("check")]
+    assert cells
+    for source in cells:
+        assert re.fullmatch(r"(\w+) = check\(\1\)", source), source
+
+
 def test_the_contributing_table_names_real_files():
     """What CONTRIBUTING calls derived exists, and each command in the README is one of the launcher's."""
     table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
