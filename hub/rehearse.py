@@ -271,6 +271,7 @@ class Hub:
         for process in [*below, self.process]:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        psutil.wait_procs([*below, self.process], timeout=60)
         self.log.close()
 
 
