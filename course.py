@@ -626,10 +626,8 @@ def hub(arguments):
     """Serve the course to a class: JupyterHub as hub/jupyterhub_config.py sets it up."""
     if not sys.platform.startswith("linux"):
         raise Stop("The hub needs Linux, and this is {}: for one person there is `lab`.".format(platform.system()))
-    environment = Environment()
-    environment.ensure(("hub",))
-    config = environment.root / "hub" / "jupyterhub_config.py"
-    return replace_by([str(environment.python), "-m", "jupyterhub", "-f", str(config), *arguments])
+    start = passing_through("-m", "jupyterhub", "-f", "hub/jupyterhub_config.py", extras=("hub",))
+    return start(arguments)
 
 
 def pairs(arguments):

@@ -25,8 +25,9 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +36,9 @@ import requests
 import websocket
 
 ROOM = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOM))
+import accounts  # noqa: E402 - found beside this file, however this one was loaded
+
 COURSE = ROOM.parent
 PATIENCE = 600  # seconds for a start or a cell, after which it counts as failed
 OVERRIDE = """
@@ -275,6 +279,24 @@ class Hub:
         self.log.close()
 
 
+@contextmanager
+def real_class(names: list[str]) -> Iterator[list[tuple[str, str]]]:
+    """Accounts of the system with their passwords, for as long as the block lasts; their processes end with it."""
+    groups = dict.fromkeys(names, accounts.STUDENTS)
+    try:
+        yield list(accounts.make(groups)) if names else []
+    finally:
+        deadline = time.monotonic() + 60
+        while names and time.monotonic() < deadline:
+            running = {process.info["username"] for process in psutil.process_iter(["username"])}
+            if not running & groups.keys():
+                break
+            for name in names:
+                subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True)
+            time.sleep(1)
+        accounts.remove(groups)
+
+
 def memory(hub: Hub) -> dict[str, list[tuple[float, float]]]:
     """PSS and RSS in MB of each process below the hub, by what it is: hub, server, kernel."""
     found: dict[str, list[tuple[float, float]]] = {"hub": [], "server": [], "kernel": []}
@@ -306,10 +328,8 @@ def secrets_kept(one: Student, other: Student, notebook: str) -> dict[str, bool]
     headers = {"Authorization": f"token {one.token}"}
     for what in ("contents", "kernels"):
         path = f"{one.hub}/user/{other.name}/api/{what}"
-        kept[f"ask another's server for {what}"] = requests.get(path, headers=headers, timeout=60).status_code in (
-            403,
-            404,
-        )
+        answer = requests.get(path, headers=headers, timeout=60)
+        kept[f"ask another's server for {what}"] = answer.status_code in (403, 404)
     return kept
 
 
@@ -382,13 +402,9 @@ def main(arguments: list[str] | None = None) -> int:
     scratch = Path(tempfile.mkdtemp(prefix="tinyfrontier-room-"))
     count = max(max(options.sizes), 2 if options.accounts else 1)
     names = [f"tf-rehearsal-{number:02}" for number in range(count)]
-    people, rows, kept, alone = [], [], {}, None
+    rows, kept, alone = [], {}, None
     try:
-        if options.accounts:
-            import accounts
-
-            people = list(accounts.make(dict.fromkeys(names, accounts.STUDENTS)))
-        with Hub(scratch, options.accounts) as hub:
+        with real_class(names if options.accounts else []) as people, Hub(scratch, options.accounts) as hub:
             people = people or [(name, hub.password) for name in names]
             print(f"The hub started in {hub.seconds:.1f} s; {psutil.cpu_count()} cores, "
                   f"{psutil.virtual_memory().total / 2**30:.0f} GiB, lesson {options.lesson}, "
@@ -397,13 +413,11 @@ def main(arguments: list[str] | None = None) -> int:
                 measured = rehearse(hub, people[:size], notebook, cells, options.pause)
                 students = measured["students"]
                 if alone is None and size == 1 and not students[0].failure:
-                    rows.append(report(measured, None))
                     students[0].leave()
                     time.sleep(2)
                     measured = rehearse(hub, people[:1], notebook, cells, options.pause)  # now the disk is warm
                     students = measured["students"]
                     alone = students[0].cells or None
-                    rows.pop()
                 rows.append(report(measured, alone))
                 print(json.dumps(rows[-1]), flush=True)
                 if options.accounts and not kept and size > 1 and not (students[0].failure or students[1].failure):
@@ -415,17 +429,6 @@ def main(arguments: list[str] | None = None) -> int:
             if rows and any(row["failed"] for row in rows):
                 print(hub.tail())
     finally:
-        if options.accounts:
-            import accounts
-
-            deadline = time.monotonic() + 60
-            while time.monotonic() < deadline and any(
-                process.info["username"] in names for process in psutil.process_iter(["username"])
-            ):
-                for name in names:
-                    subprocess.run(["pkill", "-KILL", "-u", name], capture_output=True)
-                time.sleep(1)
-            accounts.remove(dict.fromkeys(names, accounts.STUDENTS))
         shutil.rmtree(scratch, ignore_errors=True)
     if options.json:
         options.json.write_text(json.dumps({"rows": rows, "kept": kept}, indent=1) + "\n", encoding="utf-8")

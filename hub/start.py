@@ -10,7 +10,6 @@ import os
 import stat
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
@@ -107,9 +106,11 @@ def main(arguments: list[str]) -> None:
     os.environ["JUPYTER_RUNTIME_DIR"] = str(runtime_of(Path.home()))
     from tinyfrontier.authoring import my_work
 
-    with suppress(OSError, ValueError):  # told in the log; the server starts with the copies that there are
-        for line in my_work.bring_up_to_date(folder).lines:
-            print(line, file=sys.stderr)
+    try:
+        lines = my_work.bring_up_to_date(folder).lines
+    except (OSError, ValueError) as error:  # the server starts with the copies that there are
+        lines = [f"the copies in my_work/ were not brought up to date: {error}"]
+    print("\n".join(lines), file=sys.stderr)
     command = [*command_of(folder, "JUPYTERHUB_API_TOKEN" in os.environ), *arguments]
     os.execv(command[0], command)
 

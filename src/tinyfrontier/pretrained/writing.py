@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -24,6 +25,27 @@ def keep_half(model: nn.Module) -> None:
 def as_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Weights by name, as float16."""
     return {name: value.half().contiguous() for name, value in weights.items()}
+
+
+def trained(
+    ways: Mapping[str, Callable[[int], tuple[nn.Module, list[float]]]], seeds: Iterable[int]
+) -> tuple[nn.Module, dict[str, Tensor], dict[str, list[float]]]:
+    """Train the same network in several ways, with several seeds each.
+
+    Args:
+        ways: from a seed to a trained network and the losses of its steps, by name.
+        seeds: of the trainings; the first of a way is stored as number 0.
+
+    Returns:
+        the last network, all weights by `way.number.name`, and the means of each training's last 200 losses by way.
+    """
+    weights, losses = {}, {way: [] for way in ways}
+    for way, train in ways.items():
+        for number, seed in enumerate(seeds):
+            net, each = train(seed)
+            losses[way].append(round(sum(each[-200:]) / len(each[-200:]), 4))
+            weights |= {f"{way}.{number}.{name}": value for name, value in net.state_dict().items()}
+    return net, weights, losses
 
 
 def rounded(measured: dict) -> dict:

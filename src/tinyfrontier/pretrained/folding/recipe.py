@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -78,13 +79,9 @@ def make(folder: Path, steps: int = 1400, seed: int = 0) -> dict:
     """Grow the families, train the networks, write all to `folder`, return what was measured."""
     began = time.process_time()
     lesson, exam = school(seed + 1, FAMILIES), school(seed + 1000, EXAM)
-    grown, weights, losses = round(time.process_time() - began), {}, {}
-    for kind in ("whole", "shuffled"):
-        losses[kind] = []
-        for number in range(SEEDS):
-            net, each = train(lesson, steps, seed + number, shuffle=kind == "shuffled")
-            losses[kind].append(round(sum(each[-200:]) / len(each[-200:]), 4))
-            weights |= {f"{kind}.{number}.{name}": value for name, value in net.state_dict().items()}
+    grown = round(time.process_time() - began)
+    ways = {"whole": partial(train, lesson, steps), "shuffled": partial(train, lesson, steps, shuffle=True)}
+    net, weights, losses = writing.trained(ways, range(seed, seed + SEEDS))
     for length, (places, letters) in exam.items():
         weights |= {f"exam.{length}.places": places, f"exam.{length}.letters": letters}
     measured = {

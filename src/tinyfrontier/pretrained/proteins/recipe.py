@@ -7,6 +7,7 @@ and is told neither which family it comes from nor what it is worth.
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -65,13 +66,10 @@ def make(folder: Path, steps: int = 3000, seed: int = 0) -> dict:
     """Draw the families, train the models, write all to `folder`, return what was measured."""
     began = time.process_time()
     letters = school(seed + 1, FAMILIES)
-    drawn, weights, losses = round(time.process_time() - began), {}, {}
-    for kind, lesson in (("whole", letters), ("shuffled", shuffled(letters, seed))):
-        losses[kind] = []
-        for number in range(SEEDS):
-            net, each = train(lesson, steps, seed + number)
-            losses[kind].append(round(sum(each[-200:]) / len(each[-200:]), 4))
-            weights |= {f"{kind}.{number}.{name}": value for name, value in net.state_dict().items()}
+    drawn = round(time.process_time() - began)
+    lessons = {"whole": letters, "shuffled": shuffled(letters, seed)}
+    ways = {kind: partial(train, lesson, steps) for kind, lesson in lessons.items()}
+    net, weights, losses = writing.trained(ways, range(seed, seed + SEEDS))
     measured = {
         "sequences": FAMILIES * DEPTH,
         "loss": losses["whole"],
