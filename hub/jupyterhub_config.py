@@ -35,7 +35,7 @@ if closed and os.geteuid() == 0 and not os.environ.get("TINYFRONTIER_HUB_MADE_UP
 c.JupyterHub.bind_url = os.environ.get("TINYFRONTIER_HUB_URL", "http://:8000")
 c.JupyterHub.db_url = f"sqlite:///{STATE / 'hub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(STATE / "cookie_secret")
-c.ConfigurableHTTPProxy.command = [str(Path(sys.executable).with_name("configurable-http-proxy"))]
+c.ConfigurableHTTPProxy.command = [sys.executable, str(ROOM / "proxy.py")]
 c.ConfigurableHTTPProxy.pid_file = str(STATE / "proxy.pid")
 
 c.JupyterHub.authenticator_class = "pam"
@@ -58,6 +58,7 @@ c.JupyterHub.concurrent_spawn_limit = 0
 c.Spawner.start_timeout = 300
 c.Spawner.http_timeout = 300
 c.JupyterHub.active_server_limit = 0
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}  # seconds until the page that waits; a browser holds no place
 
 c.JupyterHub.load_roles = [
     {

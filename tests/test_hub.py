@@ -6,10 +6,15 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 import yaml
 
 from tinyfrontier.authoring.lessons import ROOT
@@ -203,6 +208,51 @@ def test_the_image_holds_what_the_values_file_starts():
     assert all(part in image for part in values["singleuser"]["cmd"])
     assert f"useradd --create-home --uid 1000 {Path(values['singleuser']['storage']['homeMountPath']).name}" in image
     assert image.index("COPY . ") < image.index("USER 1000") < image.index("CMD ")
+
+
+@pytest.mark.slow
+def test_forty_requests_pass_the_proxy_side_by_side(tmp_path):
+    """A server that answers nobody before forty have asked answers all forty."""
+    pytest.importorskip("configurable_http_proxy")
+    everybody, free = threading.Barrier(40, timeout=120), beside("rehearse").free_port
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            everybody.wait()
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"all here")
+
+        def log_message(self, *_):
+            pass
+
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 64
+
+    with Server(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = free()
+        proxy = psutil.Popen(
+            [sys.executable, str(HUB / "proxy.py"), "--ip=127.0.0.1", f"--port={port}", f"--api-port={free()}",
+             f"--default-target=http://127.0.0.1:{server.server_port}"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+        def ask(_: int) -> str:
+            while True:
+                try:
+                    return requests.get(f"http://127.0.0.1:{port}/", timeout=120).text
+                except requests.ConnectionError:  # it does not listen yet
+                    assert proxy.poll() is None
+                    time.sleep(0.2)
+
+        try:
+            with ThreadPoolExecutor(40) as room:
+                assert set(room.map(ask, range(40))) == {"all here"}
+        finally:
+            proxy.kill()
+            proxy.wait()
+            server.shutdown()
 
 
 @pytest.mark.slow
