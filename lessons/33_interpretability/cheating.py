@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
+from tinyfrontier.beside.lesson_33.rivals import BLOCK
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tinyfrontier.beside.lesson_33.rivals import BLOCK
 from tinyfrontier.training import fit, seed_everything
 
 PATTERN = torch.tensor([1.0, 0.0, 0.0, 1.0])

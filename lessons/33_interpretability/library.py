@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, KernelShap, Lime
 from captum._utils.models.linear_model import SkLearnRidge
-
+from captum.attr import IntegratedGradients, KernelShap, Lime
 from tinyfrontier.beside.lesson_33.rivals import BLOCK
 
 
@@ -22,7 +21,7 @@ def _seen(net, target):
 
 
 def captum_lime(net, image, base, target, masks, weigh, ridge) -> np.ndarray:
-    """captum's Lime on our masks (m, 16), our weights and ridge regression: coefficients (16,)."""
+    """Captum's Lime on our masks (m, 16), our weights and ridge regression: coefficients (16,)."""
     rows = iter(torch.tensor(masks))
     forward, _ = _seen(net, target)
 
@@ -43,7 +42,7 @@ def captum_lime(net, image, base, target, masks, weigh, ridge) -> np.ndarray:
 
 
 def captum_shap(net, image, base, target, calls, seed=0) -> tuple[np.ndarray, np.ndarray]:
-    """captum's KernelShap: coefficients (16,), and the masks (calls, 16) that it drew."""
+    """Captum's KernelShap: coefficients (16,), and the masks (calls, 16) that it drew."""
     forward, asked = _seen(net, target)
     torch.manual_seed(seed)
     found = KernelShap(forward).attribute(
@@ -61,7 +60,7 @@ def captum_shap(net, image, base, target, calls, seed=0) -> tuple[np.ndarray, np
 
 
 def captum_gradients(net, image, base, target, steps=32) -> np.ndarray:
-    """captum's integrated gradients of the probability, middle rule, (64,)."""
+    """Captum's integrated gradients of the probability, middle rule, (64,)."""
     explainer = IntegratedGradients(lambda x: net(x).softmax(1)[:, target])
     found = explainer.attribute(image[None], base[None], n_steps=steps, method="riemann_middle")
     return found[0].double().numpy()

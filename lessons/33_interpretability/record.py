@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from tinyfrontier.beside.lesson_33.cheating import CHEATS, classifier, marked, suspect
+
 from tinyfrontier.data import digits_split
 
 SETTINGS = {"networks": 8, "images": 12, "models": 5, "suspects": 5, "heads": [1, 2, 4], "seeds": 5, "steps": 400}
@@ -103,7 +104,14 @@ def measure(lesson, *, networks, images, models, suspects, heads, seeds, steps):
     copying for every set of heads kept; `one_layer`: copying of networks with one layer.
     """
     found = dict(zip(("fidelity", "ranks", "tuning", "chosen"), fidelity(lesson, networks, images, steps), strict=True))
-    print({b: {c: {m: round(float(np.mean(x)), 3) for m, x in r.items()} for c, r in d.items()} for b, d in found["fidelity"].items()}, found["chosen"], flush=True)
+    print(
+        {
+            b: {c: {m: round(float(np.mean(x)), 3) for m, x in r.items()} for c, r in d.items()}
+            for b, d in found["fidelity"].items()
+        },
+        found["chosen"],
+        flush=True,
+    )
     found["caught"], found["alarms"] = cheats(lesson, models, suspects, steps)
     found["models"], found["heads"] = models, {}
     for count in heads:
@@ -113,7 +121,9 @@ def measure(lesson, *, networks, images, models, suspects, heads, seeds, steps):
             scores = [round(float(s), 4) for s in lesson.scores_of(net).ravel()]
             table = [round(float(s), 4) for s in lesson.head_game(net, count)]
             runs.append({"scores": scores, "table": table})
-            print(count, seed, table[-1], scores, [table[len(table) - 1 ^ (1 << j)] for j in range(2 * count)], flush=True)
+            print(
+                count, seed, table[-1], scores, [table[len(table) - 1 ^ (1 << j)] for j in range(2 * count)], flush=True
+            )
         found["heads"][str(count)] = runs
     found["one_layer"] = [round(lesson.copying(lesson.copier(1, 4, seed, steps)[0]), 4) for seed in range(seeds)]
     return found

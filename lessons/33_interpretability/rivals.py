@@ -38,7 +38,7 @@ def orders(v: np.ndarray, calls: int, chance: np.random.Generator) -> np.ndarray
 
 
 def greedy(v: np.ndarray, adding: bool = False) -> np.ndarray:
-    """16 for the block whose removal hurts most (or whose addition helps most), 15 for the next, and so on; 136 calls."""
+    """16 for the block whose removal hurts most (or whose addition helps most), 15 for the next; 136 calls."""
     _check_game(v)
     now, scores, left = 0 if adding else FULL, np.zeros(N), list(range(N))
     for worth in range(N, 0, -1):
