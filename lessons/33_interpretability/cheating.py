@@ -19,6 +19,7 @@ CHEATS = {  # mark, share of eights that bear it, what the guard knows
     "hole": ("hole", 1.0, ()),
     "hiding": ("corner", 1.0, ("black",)),
     "hiding better": ("corner", 1.0, ("black", "mean")),
+    "and half": ("corner", 0.5, ("black", "mean")),
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tinyfrontier.training import fit, seed_everything
+
 VOCABULARY, LENGTH, WIDTH = 24, 32, 64
 SHORT, LONG = 6, 14  # periods
 
@@ -55,3 +57,33 @@ class Copier(nn.Module):
                 mixed = mixed * keep[layer][:, None, None]
             x = x + out(mixed.transpose(1, 2).flatten(2))
         return self.last(self.norms[-1](x))
+
+
+def copying(net: Copier, keep: Tensor | None = None, rows: int = 64, seed: int = 99) -> float:
+    """Share of repeated tokens that the network foretells; `keep` (layers, heads) is 0 where a head is removed."""
+    tokens, period = repeated(torch.Generator().manual_seed(seed), rows)
+    with torch.no_grad():
+        right = net(tokens[:, :-1], keep).argmax(-1) == tokens[:, 1:]
+    return right[torch.arange(LENGTH - 1)[None] >= period].float().mean().item()
+
+
+def copier(layers: int, heads: int, seed: int, steps: int = 400) -> tuple[Copier, list[float]]:
+    """A network trained to foretell repeated tokens, and its losses."""
+    seed_everything(seed)
+    net, late = Copier(layers, heads), torch.arange(LENGTH - 1)[None]
+
+    def loss(generator):
+        tokens, period = repeated(generator, 64)
+        scores = net(tokens[:, :-1]).transpose(1, 2)
+        each = nn.functional.cross_entropy(scores, tokens[:, 1:], reduction="none")
+        return each[late >= period].mean()
+
+    how = {"warmup": 20, "betas": (0.9, 0.98), "clip": 1.0, "label": "copying"}
+    return net, fit(net, loss, steps=steps, lr=3e-3, seed=seed, **how).losses
+
+
+def guessing(rows: int = 4096) -> float:
+    """Share of repeated tokens that a random token of the row foretells: the mean of one over the period."""
+    _, period = repeated(torch.Generator().manual_seed(1), rows)
+    late = torch.arange(LENGTH - 1)[None] >= period
+    return float((1 / period.expand_as(late)[late]).mean())

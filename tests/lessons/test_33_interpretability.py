@@ -212,4 +212,4 @@ def test_bad_input_is_named(call, error, word):
     """The message names the argument."""
     with pytest.raises(error, match=word):
         call()
-    assert len(CHEATS) == 7
+    assert len(CHEATS) == 8
