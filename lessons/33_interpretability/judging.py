@@ -1,4 +1,4 @@
-"""What the records say: who is clearly ahead, who was the strongest rival, what is left when heads are removed."""
+"""What the records say: who is clearly ahead, what is left when heads are removed; and small maps to look at."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def clearly(a, b) -> bool:
     return bool(gap.mean() > 2.4 * gap.std(ddof=1) / np.sqrt(len(gap)))
 
 
-def strongest(scores, calls: int) -> str:
-    """The name of the simple rival within the budget that has the highest score, by name, on networks for tuning."""
-    return max(["orders", *(name for name, cost in FREE.items() if cost <= calls)], key=scores.get)
+def within(calls: int) -> list[str]:
+    """The names of the simple rivals that need no more than so many calls of the model."""
+    return ["orders", *(name for name, cost in FREE.items() if cost <= calls)]
 
 
 def removals(runs) -> dict[str, list[float]]:
