@@ -5,6 +5,7 @@ import pandas as pd
 from fairlearn import metrics
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, ErrorRate, ExponentiatedGradient
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 
@@ -44,7 +45,7 @@ def constrained(x, label, group, eps, new):
     return learner._pmf_predict(new)[:, 1]
 
 
-class _Given:
+class _Given(ClassifierMixin, BaseEstimator):
     """An estimator whose answer is its first column."""
 
     classes_ = np.array([0, 1])
