@@ -141,7 +141,15 @@ forced_fpr.slip("(1 - ppv) / ppv", "(1 - ppv)", "share of yeses").says(
 )
 
 
-@exercise(returns="float array (n,)", points=2)
+@exercise(
+    returns="float array (n,)",
+    points=2,
+    # each label and group is visited more than once, with the same result
+    equivalent_mutants=[
+        "np.unique(label) -> label in for y in np.unique(label):",
+        "np.unique(group) -> group in for y in np.unique(label):",
+    ],
+)
 def reweigh(label, group):
     people, n = list(zip(label.tolist(), group.tolist())), len(label)
     found = []
