@@ -17,3 +17,8 @@ def best_cut(runs, name):
     tried = np.linspace(0, 1, 101)
     gain = np.array([np.subtract(*shares(runs, name, cut)) for cut in tried])
     return float(np.median(tried[gain > gain.max() - 1e-9]))
+
+
+def mark(share):
+    """A share as text, a dash where there is none."""
+    return "  - " if share is None else f"{share:4.0%}"
