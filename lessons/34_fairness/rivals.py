@@ -32,3 +32,14 @@ def draw_intervals(ax, found, xlabel):
     ax.axvline(0, color="grey", ls=":")
     ax.set_yticks(range(len(found)), list(found))
     ax.set(xlabel=xlabel, ylim=(-0.5, len(found) - 0.5))
+
+
+def gain_of_equal_rates(learn, guess, admit, world, seeds=5, **knobs):
+    """Mean gain in true accuracy (below 0: a loss) from one bar to equal selection rates by thresholds."""
+    gains = []
+    for seed in range(seeds):
+        x, _, _, label = world(3000, 700 + seed, **knobs)
+        new, group, truth, _ = world(10000, 800 + seed, **knobs)
+        score = guess(learn(x, label), new)
+        gains.append(np.subtract(*[(admit(score, group, part) == truth).mean() for part in (1, 0)]))
+    return float(np.mean(gains))
