@@ -25,7 +25,7 @@ def test_the_coverage_names_every_section():
     lines = maps.coverage_markdown().split("\n")[2:]
     assert [line.split(" | ")[0].strip("| ") for line in lines] == list(section_ids())
     assert all(line.split(" | ")[2].strip("| ") for line in lines)
-    assert "34 Fairness audit (planned)" in next(line for line in lines if line.startswith("| F3 "))
+    assert "44 From notebook to service (planned)" in next(line for line in lines if line.startswith("| F3 "))
 
 
 def test_the_start_pages_map_follows_another_root(tmp_path):
