@@ -20,7 +20,7 @@ INTERESTS = {
     "language": (2, 3, 4, 9),
     "pictures": (15, 11, 13, 16),
     "science": (24, 22, 18, 20),
-    "trust": (38, 32, 24, 11, 9),
+    "trust": (38, 32, 34, 33, 24, 9),
 }
 ROUTES = "workshops/README.md"
 DRAWN = "interest"  # its key among the answers of the start page
