@@ -116,6 +116,7 @@ def _():
     yield "never wrong", np.array([0.2, 0.6]), np.array([1.0, 1.0]), np.array([0.7, 0.8])
     yield "none found", np.array([0.2, 0.6]), np.array([0.4, 0.3]), np.array([0.0, 0.0])
     yield "all found", np.array([0.2, 0.4]), np.array([0.5, 0.9]), np.array([1.0, 1.0])
+    yield "numbers that do not fit together", np.array([0.9, 0.8]), np.array([0.1, 0.3]), np.array([1.0, 0.9])
     yield "no group", np.zeros(0), np.zeros(0), np.zeros(0)
 
 
@@ -139,6 +140,11 @@ forced_fpr.slip("base / (1 - base)", "base", "not odds").says(
 forced_fpr.slip("(1 - ppv) / ppv", "(1 - ppv)", "share of yeses").says(
     "1 - PPV is a share of all yeses. To count from the right yeses divide by PPV, too."
 )
+
+
+@forced_fpr.mistake("clipped", "you cut the result at 1. The text wants what the identity says, also above 1.")
+def _(base, ppv, tpr):
+    return np.minimum(base / (1 - base) * (1 - ppv) / ppv * tpr, 1)
 
 
 @exercise(
