@@ -19,17 +19,22 @@ def within(calls: int) -> list[str]:
     return ["orders", *(name for name, cost in FREE.items() if cost <= calls)]
 
 
-def removals(runs) -> dict[str, list[float]]:
-    """Copying, one number a network: intact, and without one head or another; `runs` hold `scores` and `table`.
+def without_one(run) -> np.ndarray:
+    """Copying without each head in turn, (heads,), from a network's `table`.
 
     A table's place is the number of the set of heads that is kept, a bit a head, the first layer's lowest.
     """
+    table = np.array(run["table"])
+    everything = len(table) - 1
+    return table[everything ^ (1 << np.arange(everything.bit_length()))]
+
+
+def removals(runs) -> dict[str, list[float]]:
+    """Copying, one number a network: intact, and without one head or another; `runs` hold `scores` and `table`."""
     found = {"intact": [], "best-scored gone": [], "another gone, worst": [], "layer 2 gone": []}
     for run in runs:
-        table, heads = np.array(run["table"]), len(run["scores"])
-        single = table[2**heads - 1 ^ (1 << np.arange(heads))]
-        best = int(np.argmax(run["scores"]))
-        values = table[-1], single[best], np.delete(single, best).min(), table[2 ** (heads // 2) - 1]
+        table, single, best = run["table"], without_one(run), int(np.argmax(run["scores"]))
+        values = table[-1], single[best], np.delete(single, best).min(), table[2 ** (len(single) // 2) - 1]
         for row, value in zip(found.values(), values, strict=True):
             row.append(float(value))
     return found

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from tinyfrontier.training import progress
+
 
 def plain_rivals(learn, guess, world, people, score, seed):
     """Decisions (m,) of five ways, for the people that `guess` is asked about.
@@ -37,7 +39,7 @@ def draw_intervals(ax, found, xlabel):
 def gain_of_equal_rates(learn, guess, admit, world, seeds=5, **knobs):
     """Mean gain in true accuracy (below 0: a loss) from one bar to equal selection rates by thresholds."""
     gains = []
-    for seed in range(seeds):
+    for seed in progress(seeds, "worlds", least=1):
         x, _, _, label = world(3000, 700 + seed, **knobs)
         new, group, truth, _ = world(10000, 800 + seed, **knobs)
         score = guess(learn(x, label), new)

@@ -138,6 +138,16 @@ def test_the_readme_has_the_routes():
     assert "33, 34" in next(line for line in lines if "Trust" in line)
 
 
+def test_a_route_that_is_all_to_come_offers_what_is_nearest(tmp_path):
+    """The README's line and the page name the finished lesson, and why it is near."""
+    line = "- {name: Far, for: all, unit: day, minutes: 300, goals: [2], meanwhile: {1: 'as much fun'}}"
+    root = toy_routes(tmp_path, line)
+    assert "- **Far**: its lessons are to come; nearest today: 01 (" in routes.paths_markdown(root)
+    section = workshops.routes_page(root).split("\n## Far\n")[1]
+    assert "**None of its 1 lessons is finished yet.**" in section
+    assert ": as much fun." in section
+
+
 # ----------------------------------------------------------------------------------------------------- the runs-of-show
 
 

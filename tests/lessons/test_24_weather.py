@@ -134,12 +134,12 @@ def test_the_lessons_forecaster_is_the_packages(lesson):
 
 def test_what_ships_beats_persistence_and_the_solver_of_its_price(lesson):
     """On fresh weather the shipped network's forecast of day 3 is nearer than both."""
-    weather = climate(2, 4, seed=77)
+    weather = climate(6, 4, seed=77)
     truth = lesson.psi(weather[:, 3])
     said = lesson.roll(load_weather()[0], weather[:, 0], 3)[-1]
     solved = lesson.solve(32, weather[:, 0], 3)[-1]
     off = [float((each - truth).square().mean()) for each in (said, solved, lesson.psi(weather[:, 0]))]
-    assert off[0] < off[1] < 0.5 * off[2]
+    assert off[0] < 0.9 * off[1] < 0.5 * off[2]
 
 
 def test_scores_are_the_librarys(lesson):

@@ -138,25 +138,15 @@ faithful.slip("len(v) - 1 - there].mean()", "there].mean() * 0", "insertion alon
 )
 
 
-@faithful.mistake("ties backwards", "of equal scores the higher number came first. The lower number comes first.")
-def _(v, scores):
-    order = np.argsort(np.asarray(scores), kind="stable")[::-1]
-    there = np.concatenate([[0], np.cumsum(1 << order)])
-    return float(v[there].mean() - v[len(v) - 1 - there].mean())
-
-
-@faithful.mistake("sum", "the curves were summed up. Take their means.")
-def _(v, scores):
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    there = np.concatenate([[0], np.cumsum(1 << order)])
-    return float(v[there].sum() - v[len(v) - 1 - there].sum())
-
-
-@faithful.mistake("one at a time", "each block was shown or removed alone. They come on top of each other.")
-def _(v, scores):
-    order = np.argsort(-np.asarray(scores), kind="stable")
-    there = np.concatenate([[0], 1 << order])
-    return float(v[there].mean() - v[len(v) - 1 - there].mean())
+faithful.slip('np.argsort(-scores, kind="stable")', 'np.argsort(scores, kind="stable")[::-1]', "ties backwards").says(
+    "of equal scores the higher number came first. The lower number comes first."
+)
+faithful.slip(
+    "v[there].mean() - v[len(v) - 1 - there].mean()", "v[there].sum() - v[len(v) - 1 - there].sum()", "sum"
+).says("the curves were summed up. Take their means.")
+faithful.slip("np.cumsum(1 << order)", "1 << order", "one at a time").says(
+    "each block was shown or removed alone. They come on top of each other."
+)
 
 
 @exercise(
@@ -234,12 +224,9 @@ surrogate.slip("ridge * np.eye", "ridge**2 * np.eye", "squared ridge").says(
 )
 
 
-@surrogate.mistake("weights made to sum to one", "the weights were divided by their sum. Use them as they are.")
-def _(sets, answers, weights, ridge):
-    weights = weights / weights.sum()
-    z = sets - np.average(sets, axis=0, weights=weights)
-    heavy = z * weights[:, None]
-    return np.linalg.solve(heavy.T @ z + ridge * np.eye(z.shape[1]), heavy.T @ (answers - weights @ answers))
+surrogate.slip("z * weights[:, None]", "z * (weights / weights.sum())[:, None]", "weights made to sum to one").says(
+    "the weights were divided by their sum. Use them as they are."
+)
 
 
 @surrogate.mistake("plain means", "the constant was fitted by plain means. They must be weighted, as the squares are.")
@@ -333,51 +320,34 @@ induction_score.slip(" if repeats.any() else np.zeros(len(attention))", "", "not
 )
 
 
-@induction_score.mistake("the latest alone", "only the latest earlier place was looked at. Sum over all of them.")
-def _(attention, tokens):
+def _of_earlier(attention, tokens, taken):
+    """Mean over the positions that repeat of what `taken` makes of attention (heads, earlier places)."""
     scores = []
     for i in range(len(tokens)):
         earlier = np.flatnonzero(tokens[:i] == tokens[i])
         if len(earlier):
-            scores.append(attention[:, i, earlier[-1] + 1])
+            scores.append(taken(attention[:, i, earlier + 1]))
     return np.mean(scores, axis=0) if scores else np.zeros(len(attention))
+
+
+@induction_score.mistake("the latest alone", "only the latest earlier place was looked at. Sum over all of them.")
+def _(attention, tokens):
+    return _of_earlier(attention, tokens, lambda looks: looks[:, -1])
 
 
 @induction_score.mistake("the first alone", "only the first earlier place was looked at. Sum over all of them.")
 def _(attention, tokens):
-    scores = []
-    for i in range(len(tokens)):
-        earlier = np.flatnonzero(tokens[:i] == tokens[i])
-        if len(earlier):
-            scores.append(attention[:, i, earlier[0] + 1])
-    return np.mean(scores, axis=0) if scores else np.zeros(len(attention))
+    return _of_earlier(attention, tokens, lambda looks: looks[:, 0])
 
 
 @induction_score.mistake("mean of places", "the earlier places of one position were averaged. Sum over them.")
 def _(attention, tokens):
-    scores = []
-    for i in range(len(tokens)):
-        earlier = np.flatnonzero(tokens[:i] == tokens[i])
-        if len(earlier):
-            scores.append(attention[:, i, earlier + 1].mean(1))
-    return np.mean(scores, axis=0) if scores else np.zeros(len(attention))
+    return _of_earlier(attention, tokens, lambda looks: looks.mean(1))
 
 
-@induction_score.mistake(
-    "never itself", "where the token stood directly before, s + 1 is the position itself. It counts."
+induction_score.slip("np.roll(same, 1, axis=1)", "np.tril(np.roll(same, 1, axis=1), -1)", "never itself").says(
+    "where the token stood directly before, s + 1 is the position itself. It counts."
 )
-def _(attention, tokens):
-    same = np.tril(tokens[:, None] == tokens, -1)
-    after = np.tril(np.roll(same, 1, axis=1), -1)
-    repeats = same.any(1)
-    score = (attention * after).sum(-1)[:, repeats]
-    return score.mean(1) if repeats.any() else np.zeros(len(attention))
-
-
-@induction_score.mistake("rows and columns", "rows and columns changed places: row i is the position that looks.")
-def _(attention, tokens):
-    same = np.tril(tokens[:, None] == tokens, -1)
-    after = np.roll(same, 1, axis=1)
-    repeats = same.any(1)
-    score = (attention.transpose(0, 2, 1) * after).sum(-1)[:, repeats]
-    return score.mean(1) if repeats.any() else np.zeros(len(attention))
+induction_score.slip("attention * after", "attention.transpose(0, 2, 1) * after", "rows and columns").says(
+    "rows and columns changed places: row i is the position that looks."
+)

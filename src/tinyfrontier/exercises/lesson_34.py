@@ -142,9 +142,9 @@ forced_fpr.slip("(1 - ppv) / ppv", "(1 - ppv)", "share of yeses").says(
 )
 
 
-@forced_fpr.mistake("clipped", "you cut the result at 1. The text wants what the identity says, also above 1.")
-def _(base, ppv, tpr):
-    return np.minimum(base / (1 - base) * (1 - ppv) / ppv * tpr, 1)
+forced_fpr.slip(
+    "base / (1 - base) * (1 - ppv) / ppv * tpr", "np.minimum(base / (1 - base) * (1 - ppv) / ppv * tpr, 1)", "clipped"
+).says("you cut the result at 1. The text wants what the identity says, also above 1.")
 
 
 @exercise(
