@@ -105,6 +105,24 @@ def test_full_runs_the_copies_as_students_do_and_only_what_is_asked_for(tmp_path
     assert "1 passed, 1 deselected" in result.stdout
 
 
+def test_rounding_reaches_the_kernel_and_leaves_no_name(tmp_path):
+    """With `--rounding` an optimiser's step moves last digits and a plainer processor is asked for; without, neither."""
+    source = """import os
+import torch
+
+weight = torch.ones(1000, requires_grad=True)
+optimizer = torch.optim.SGD([weight], lr=0.5)
+(weight**2 / 2).sum().backward()
+optimizer.step()
+apart = (weight != 0.5).any().item(), "ATEN_CPU_CAPABILITY" in os.environ, "round_otherwise" in dir()
+assert apart == {wanted}"""
+    write(tmp_path / "solutions", source.format(wanted=(True, True, False)), name="06_rounded")
+    write(tmp_path / "solutions", source.format(wanted=(False, False, False)), name="07_plain")
+    for lesson, way in (("06", "1"), ("07", "0")):
+        result = run(tmp_path, "--rounding", way, "--only-lessons", lesson)
+        assert result.returncode == 0, result.stdout
+
+
 def test_seconds_are_told_and_never_decide():
     """The table names what is over budget; only memory is a fault."""
     lines = [_Line("solutions/06_x", 120.0, 60.0, 700.0), _Line("notebooks/06_x", 24.0, 12.0, 600.0)]

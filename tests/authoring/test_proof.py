@@ -31,6 +31,16 @@ def test_full_turns_the_rehearsal_off():
     assert "--full-notebooks" in line("--full")
 
 
+def test_rounding_runs_solutions_and_nothing_else():
+    """`--rounding 2` reaches the notebook plugin, with one lesson or all; unit tests round nothing."""
+    for arguments, lessons in ((line("--rounding", "2"), None), (line("--lesson", "6", "--rounding", "2"), "06")):
+        assert arguments[arguments.index("--rounding") + 1] == "2"
+        assert "solutions" in arguments
+        assert not {"tests", "notebooks"} & set(arguments)
+        assert ("--only-notebooks" in arguments) is (lessons is not None)
+    assert "--rounding" not in line()
+
+
 def test_one_lesson_by_its_number():
     """`--lesson 6` keeps what belongs to lesson 06; an unknown one is refused with what there is."""
     arguments = line("--lesson", "6")

@@ -20,9 +20,11 @@ from queue import Empty
 
 import pytest
 
+from tinyfrontier._rounding import PLAINER_PROCESSOR
+
 from .calibration import CELL_SECONDS_LIMIT, PEAK_MIB_LIMIT, SECONDS_LIMIT, calibrate
 from .kernels import cost_of_process, kernel_environment
-from .offline import GUARD
+from .offline import GUARD, ROUNDING
 
 # jsonschema asks for this parser when it is installed (JupyterLab brings it), at 2.5 s an import; nothing here uses it.
 sys.modules.setdefault("rfc3987_syntax", types.ModuleType("rfc3987_syntax"))
@@ -37,6 +39,7 @@ def pytest_addoption(parser) -> None:
     """Options of this plugin."""
     group = parser.getgroup("tinyfrontier")
     group.addoption("--full-notebooks", action="store_true", help="students' copies without rehearsal")
+    group.addoption("--rounding", type=int, default=0, help="round as another machine might; 1, 2, ... are such ways")
     group.addoption("--hang-after", type=float, default=None, help="seconds after which a cell counts as hung")
     group.addoption("--peak-mib", type=float, default=None, help="memory that a kernel may take, MiB")
     group.addoption("--only-lessons", default="", help="notebooks and tests of these lessons only, as 06,17")
@@ -178,6 +181,8 @@ def _wrap_file(kind) -> None:
         folder = self.path.parent.name
         rehearsal = folder == "notebooks" and not self.config.option.full_notebooks
         kept, wanted = dict(os.environ), kernel_environment(strict=folder == "solutions", rehearsal=rehearsal)
+        way = self.config.option.rounding
+        wanted.update(PLAINER_PROCESSOR if way else {})
         os.environ.clear()
         os.environ.update(wanted)
         try:
@@ -185,9 +190,10 @@ def _wrap_file(kind) -> None:
         finally:
             os.environ.clear()
             os.environ.update(kept)
-        reply = self.kernel.kc.execute_interactive(GUARD, silent=True, store_history=False, timeout=START_SECONDS)
-        if reply["content"]["status"] != "ok":
-            raise RuntimeError(f"the offline guard did not start: {reply['content']}")
+        for line in (GUARD, ROUNDING.format(way=way)) if way else (GUARD,):
+            reply = self.kernel.kc.execute_interactive(line, silent=True, store_history=False, timeout=START_SECONDS)
+            if reply["content"]["status"] != "ok":
+                raise RuntimeError(f"what runs before the first cell did not: {reply['content']}")
 
     def teardown(self) -> None:
         if self.kernel is not None and hasattr(self.kernel, "km"):

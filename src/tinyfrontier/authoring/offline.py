@@ -1,4 +1,7 @@
-"""A guard that keeps a kernel off the network, so that "offline" is proved and not assumed."""
+"""What a kernel runs before a notebook's first cell: a guard keeps it off the network, so that "offline" is proved.
 
-# Run in a kernel before a notebook's first cell. It leaves no name behind; what it does stands in `_network.py`.
+Neither line leaves a name behind.
+"""
+
 GUARD = '__import__("tinyfrontier._network", fromlist=["stay_offline"]).stay_offline()\n'
+ROUNDING = '__import__("tinyfrontier._rounding", fromlist=["round_otherwise"]).round_otherwise({way})\n'

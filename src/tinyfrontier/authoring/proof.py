@@ -1,4 +1,4 @@
-"""All tests in one pytest run: `python3 course.py test [--quick] [--lesson NN] [--changed] [--full] [-- PYTEST ARGS]`.
+"""All tests in one pytest run: `python3 course.py test [--quick] [--lesson NN] [--changed] [--full] [--rounding N] [-- PYTEST ARGS]`.
 
 Style and freshness are tests like any other; the notebooks run beside the unit tests, the longest first, on as many
 workers as there are cores and free memory. Writes nothing, needs no network.
@@ -27,6 +27,13 @@ def options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="leave the notebooks and the slow tests out")
     parser.add_argument("--full", action="store_true", help="run students' copies in full, not in rehearsal")
+    parser.add_argument(
+        "--rounding",
+        metavar="N",
+        type=int,
+        default=0,
+        help="solutions only, rounded as another machine might: 1, 2, ... are such ways (checks that nothing turns)",
+    )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--lesson", metavar="NN", help="one lesson: its tests, exercises, freshness and notebooks")
     which.add_argument("--changed", action="store_true", help="only lessons that a change since the build can touch")
@@ -58,7 +65,11 @@ def command(chosen: argparse.Namespace, lessons: list[str] | None) -> list[str]:
     """The arguments of the one pytest run."""
     # tests of one xdist_group share a worker, and what it set up; the longest start first, in the plugin's order
     line = ["-q", "-n", "auto", "--dist", "loadgroup", "--no-loadscope-reorder"]
-    line += ["-p", "tinyfrontier.authoring.nbval_plugin", "--nbval-lax", "--nbval-current-env", "tests"]
+    line += ["-p", "tinyfrontier.authoring.nbval_plugin", "--nbval-lax", "--nbval-current-env"]
+    if chosen.rounding:
+        line += ["solutions", "--rounding", str(chosen.rounding)]
+        return [*line, *(["--only-notebooks", ",".join(lessons)] if lessons else []), *chosen.pytest]
+    line.append("tests")
     if chosen.quick:
         line += ["-m", QUICK]
     elif lessons != []:
