@@ -106,7 +106,7 @@ def test_full_runs_the_copies_as_students_do_and_only_what_is_asked_for(tmp_path
 
 
 def test_rounding_reaches_the_kernel_and_leaves_no_name(tmp_path):
-    """With `--rounding` an optimiser's step moves last digits and a plainer processor is asked for; without, neither."""
+    """`--rounding` moves last digits at an optimiser's step and asks for a plainer processor; without it, neither."""
     source = """import os
 import torch
 

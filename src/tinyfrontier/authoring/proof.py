@@ -1,4 +1,4 @@
-"""All tests in one pytest run: `python3 course.py test [--quick] [--lesson NN] [--changed] [--full] [--rounding N] [-- PYTEST ARGS]`.
+"""All tests in one pytest run: `python3 course.py test [OPTIONS] [-- PYTEST ARGS]`, where `--help` tells the options.
 
 Style and freshness are tests like any other; the notebooks run beside the unit tests, the longest first, on as many
 workers as there are cores and free memory. Writes nothing, needs no network.
