@@ -53,10 +53,14 @@ def over_blocks(pixels) -> np.ndarray:
     return np.bincount(BLOCK, np.asarray(pixels, dtype=float), minlength=N)
 
 
-def gradient(net, image: torch.Tensor, base: torch.Tensor, target: int) -> np.ndarray:
-    """Gradient of the class's score times what the image differs from the base, summed over blocks, (16,)."""
+def gradient(net, image: torch.Tensor, base: torch.Tensor, target: int, probability: bool = False) -> np.ndarray:
+    """Gradient times what the image differs from the base, summed over blocks, (16,).
+
+    It is the gradient of the class's score, or of its `probability`.
+    """
     x = image[None].clone().requires_grad_()
-    net(x)[0, target].backward()
+    scores = net(x)
+    (scores.softmax(1) if probability else scores)[0, target].backward()
     return over_blocks((image - base) * x.grad[0])
 
 

@@ -102,6 +102,10 @@ def test_gradient_is_exact_for_a_linear_network():
     image, base = torch.rand(64), torch.rand(64)
     share = over_blocks((net.weight[3] * (image - base)).detach())
     assert np.abs(gradient(net, image, base, 3) - share).max() < 1e-5
+    odds = net(image).softmax(0).detach()
+    slope = odds[3] * (net.weight[3] - odds @ net.weight)  # of the probability
+    share = over_blocks((slope * (image - base)).detach())
+    assert np.abs(gradient(net, image, base, 3, probability=True) - share).max() < 1e-6
     assert np.array_equal(np.bincount(BLOCK), np.full(16, 4))
     assert BLOCK[9] == 0
     assert BLOCK[63] == 15
@@ -137,7 +141,9 @@ def test_transplant_sees_what_decides(lesson):
     assert scores.argmax() == 3
     assert (np.delete(scores, 3) == 0).all()
     assert lesson.found_in(scores, "corner")
-    total = lesson.audit(net, image[None], donors, {"black": torch.zeros(64)}, 0)
+    tuned = {"probability": (0.25, 0.01), "score": (0.25, 0.01)}
+    total = lesson.audit(net, image[None], donors, {"black": torch.zeros(64)}, 0, tuned)
+    assert len(total) == 9
     assert all(lesson.found_in(each, "corner") for each in total.values())
     assert not lesson.found_in(-scores, "corner")
     assert not lesson.found_in(scores, "hole")
