@@ -46,11 +46,13 @@ def closing(line, first=3, within=0.05):
         within: the bound.
 
     Returns way to a mapping: `setting`, its index; `picked`, mean accuracy lost by label on the first seeds; `gap` and
-    `lost`, of the other seeds, the gap in selection and the accuracy lost by truth.
+    `lost`, of the other seeds, the gap in selection and the accuracy lost by truth. None and empty for a way that never
+    gets there.
     """
     found = {}
     for way, values in line.items():
         near = np.flatnonzero(np.abs(values[:first, :, 0].mean(0)) <= within)
+        found[way] = {"setting": None, "picked": None, "gap": [], "lost": []}
         if len(near):
             lost, k = values[:, 0] - values[:, near[0]], int(near[0])
             picked, true = float(lost[:first, 2].mean()), lost[first:, 3].round(4).tolist()
@@ -60,4 +62,4 @@ def closing(line, first=3, within=0.05):
 
 def cheapest(found, ways):
     """The way that lost least by label on the seeds that picked the settings; found: what `closing` says."""
-    return min((way for way in ways if way in found), key=lambda way: found[way]["picked"])
+    return min((way for way in ways if found[way]["lost"]), key=lambda way: found[way]["picked"])
