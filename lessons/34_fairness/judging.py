@@ -48,11 +48,12 @@ def with_all(learn, guess, tuning, exam):
 
 
 def judge(runs, learn, guess, folds=5):
-    """Each audit's cuts, one a fold, and its shares by kind and in all; no seed is judged by a cut that it helped to set.
+    """Each audit's cuts, one a fold, and its shares by kind and in all; no seed is judged by a cut that it set.
 
     Args:
         runs: runs of several seeds, as many as folds or more.
-        learn, guess: see `with_all`.
+        learn: see `with_all`.
+        guess: see `with_all`.
         folds: parts of the seeds; each is judged by cuts from all others.
     """
     seeds, judged, said, cuts = sorted({run[1] for run in runs}), [], {}, {}
@@ -93,6 +94,22 @@ def from_then_on(passed):
             break
         found = size
     return found
+
+
+def worst_of(rows):
+    """Least share found and largest share of false alarms, in any kind of any row."""
+    pairs = [pair for row in rows for kind, pair in row.items() if kind not in ("cuts", "all")]
+    found, alarms = zip(*pairs, strict=True)
+    return min(a for a in found if a is not None), max(b for b in alarms if b is not None)
+
+
+def table_of(rows, title):
+    """The audits' shares as text: one line an audit, one column a kind, and all."""
+    kinds = [kind for kind in next(iter(rows.values())) if kind not in ("cuts", "all")] + ["all"]
+    lines = [title.ljust(24) + " ".join(kind.center(10) for kind in kinds)]
+    for name, row in rows.items():
+        lines.append(name.ljust(24) + " ".join(f"{mark(row[k][0])} {mark(row[k][1])}".center(10) for k in kinds))
+    return "\n".join(lines)
 
 
 def mark(share):

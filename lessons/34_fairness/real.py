@@ -2,14 +2,18 @@
 
 import numpy as np
 
+from tinyfrontier.training import progress
+
 
 def drawn(decisions, label, group, draws=1000, seed=0):
     """Gap in selection and accuracy of several decisions, with 95 % intervals, and what each loses of the first.
 
     Args:
         decisions: one array (n,) of 0 and 1 a setting; the first is the plain one.
-        label, group: (n,), 0 and 1.
+        label: (n,), 0 and 1.
+        group: (n,), 0 and 1.
         draws: how often patients are drawn, with replacement.
+        seed: which draws.
 
     Returns arrays (settings, 3) of value, low and high: gap, accuracy, and accuracy lost against the first setting.
     """
@@ -20,6 +24,17 @@ def drawn(decisions, label, group, draws=1000, seed=0):
     right = weight @ (yes == label).T / n
     measures = shares[0] - shares[1], right, right[:, :1] - right
     return [np.column_stack([m[0], *np.quantile(m[1:], [0.025, 0.975], axis=0)]) for m in measures]
+
+
+def drawn_gaps(gaps, label, decision, group, draws=1000):
+    """Value, low and high of each gap, from `gaps(label, decision, group)` on patients drawn again."""
+    chance, n = np.random.default_rng(0), len(label)
+    drawn_again = (chance.integers(n, size=n) for _ in progress(draws, "draws", least=50))
+    told = [list(gaps(label[d], decision[d], group[d]).values()) for d in drawn_again]
+    ends = np.quantile(told, [0.025, 0.975], axis=0).T
+    return {
+        name: (value, *pair) for (name, value), pair in zip(gaps(label, decision, group).items(), ends, strict=True)
+    }
 
 
 def draw_intervals(ax, found, xlabel):

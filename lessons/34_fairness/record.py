@@ -1,4 +1,4 @@
-"""What lesson 34 records: audits of a hundred seeds, costs of closing a gap at several strengths, ten filters a share misread."""
+"""What lesson 34 records: audits of a hundred seeds, costs of closing gaps, and filters at several shares misread."""
 
 import numpy as np
 from sklearn.metrics import roc_auc_score

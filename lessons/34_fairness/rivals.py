@@ -4,7 +4,7 @@ import numpy as np
 
 
 def plain_rivals(learn, guess, world, people, score, seed):
-    """Decisions (m,) of five ways, for the people that `guess` is asked about.
+    """Decisions (m,) of the plain model and six ways, for the people that `guess` is asked about.
 
     Args:
         learn: takes columns and labels, returns a model.
@@ -17,11 +17,13 @@ def plain_rivals(learn, guess, world, people, score, seed):
     x, group, truth, label = people
     more = world(3000, 600 + seed, small=1)
     few = np.random.default_rng(seed).permutation(len(label))[:200]
-    taught = {"more data of river": (np.r_[x, more[0]], np.r_[label, more[3]])}
+    taught = {"no column": (np.column_stack([x[:, :-1], 0 * group]), label)}  # a column of zeros gets no weight
+    taught |= {"more data of river": (np.r_[x, more[0]], np.r_[label, more[3]])}
     taught |= {"200 judged anew": (x[few], truth[few])}
     taught |= {"river's labels mended": (x, np.where(group == 1, truth, label))}
     found = {name: guess(learn(*each)) > 0.5 for name, each in taught.items()}
-    return found | {"bar at 0.3": score > 0.3, "bar at 0.7": score > 0.7}
+    points = {"plain": score > 0.5} | found
+    return points | {"bar at 0.3": score > 0.3, "bar at 0.7": score > 0.7}
 
 
 def two_bars(score, label, group, eps):
@@ -61,5 +63,13 @@ def closing(line, first=3, within=0.05):
 
 
 def cheapest(found, ways):
-    """The way that lost least by label on the seeds that picked the settings; found: what `closing` says."""
-    return min((way for way in ways if found[way]["lost"]), key=lambda way: found[way]["picked"])
+    """Mean points of true accuracy lost by the way that lost least by label on the seeds that picked the settings."""
+    best = min((way for way in ways if found[way]["lost"]), key=lambda way: found[way]["picked"])
+    return 100 * float(np.mean(found[best]["lost"]))
+
+
+def by_strength(rows, ways):
+    """Each way's strengths, and the points lost there (seeds, strengths); rows: by strength what `closing` says."""
+    at = {way: [float(s) for s, row in rows.items() if row[way]["lost"]] for way in ways}
+    lost = {way: [row[way]["lost"] for row in rows.values() if row[way]["lost"]] for way in ways}
+    return at, {way: 100 * np.array(values).T for way, values in lost.items()}
