@@ -86,3 +86,8 @@ def write_posts(n, seed, abusive=0.2, misread=0.0, islanders=0.15):
     friendly = np.array([each[1] for each in written], bool)
     label = abuse | (friendly & (chance.random(n) < misread))
     return Posts([each[0] for each in written], *(a.astype(int) for a in (islander, abuse, label, friendly)))
+
+
+def works(recall, right, theirs, land, isles):
+    """Whether a filter finds half, is right in half, finds half among islanders, and costs them at most twice."""
+    return bool(min(recall, right, theirs) >= 0.5 and isles <= 2 * land)

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from tinyfrontier.beside.lesson_34 import library
-from tinyfrontier.beside.lesson_34.posts import write_posts
+from tinyfrontier.beside.lesson_34.judging import best_cut, from_then_on, judge, passes, shares, worst_of
+from tinyfrontier.beside.lesson_34.posts import works, write_posts
+from tinyfrontier.beside.lesson_34.real import drawn
+from tinyfrontier.beside.lesson_34.rivals import closing, two_bars
 
 from tinyfrontier.authoring import definitions
 
@@ -93,3 +96,89 @@ def test_posts_keep_their_rules():
     assert not (right.friendly & (1 - right.islander)).any()
     with pytest.raises(ValueError, match="misread"):
         write_posts(5, 0, misread=1.5)
+
+
+def made_up_runs(seeds=10, each=10):
+    """Runs in which one audit measures the true gap, and the other always says 0.3."""
+    gaps = np.tile([0.0, 0.04, 0.1, 0.15, 0.3], each // 5)
+    return [("kind", seed, gap, {"exact": gap, "deaf": 0.3}) for seed in range(seeds) for gap in gaps]
+
+
+def test_audits_are_judged_by_other_seeds(lesson):
+    """An audit that measures the gap finds all; a constant one cannot tell; too few models say nothing."""
+    runs = made_up_runs()
+    found = judge(runs, lesson.logistic, lesson.chances)
+    assert found["exact"]["all"] == found["exact"]["kind"] == [1.0, 0.0]
+    assert passes(found["exact"])
+    assert not passes(found["deaf"])
+    assert 0.04 <= best_cut(runs, "exact") < 0.15
+    assert shares(runs[:5], np.ones(5, bool)) == [None, None]
+
+
+def test_enough_is_the_size_from_which_on_all_pass():
+    """A pass that a larger size does not keep is luck."""
+    assert from_then_on({50: True, 100: False, 200: True, 400: True}) == 200
+    assert from_then_on({50: True, 100: False}) is None
+    assert from_then_on({50: True, 100: True}) == 50
+    assert worst_of([{"cuts": [0.1], "all": [0.5, 0.9], "a": [0.9, None], "b": [0.8, 0.1]}]) == (0.8, 0.1)
+
+
+def test_two_bars_keep_their_bound(lesson, people):
+    """The best pair of bars is within the bound, and is right at least as often as the same bar for both."""
+    x, group, _, label = people
+    score = lesson.chances(lesson.logistic(x, label), x)
+    yes = score > two_bars(score, label, group, 0.05)[group]
+    assert abs(yes[group == 0].mean() - yes[group == 1].mean()) <= 0.05
+    free = score > two_bars(score, label, group, 1)[group]
+    assert (free == label).mean() >= ((score > 0.5) == label).mean()
+
+
+def test_closing_picks_on_some_seeds_and_reports_others():
+    """The mildest setting that is within the bound on the first seeds; nothing for a way that never gets there."""
+    values = np.zeros((5, 3, 4))
+    values[..., 0] = [0.2, 0.04, 0.0]
+    values[..., 3] = [0.9, 0.88, 0.8]
+    far = values + np.array([1, 0, 0, 0])
+    found = closing({"near": values, "far": far})
+    assert found["near"]["setting"] == 1
+    assert np.allclose(found["near"]["lost"], [0.02, 0.02])
+    assert found["far"]["lost"] == []
+
+
+def test_intervals_hold_what_was_measured():
+    """Values are those of all patients, intervals hold them, and the first setting loses nothing of itself."""
+    chance = np.random.default_rng(5)
+    label, group = chance.integers(2, size=200), chance.integers(2, size=200)
+    yes = [chance.integers(2, size=200) for _ in range(2)]
+    gap, right, lost = drawn(yes, label, group)
+    assert abs(gap[0, 0] - (yes[0][group == 0].mean() - yes[0][group == 1].mean())) < 1e-12
+    assert abs(right[1, 0] - (yes[1] == label).mean()) < 1e-12
+    assert (gap[:, 1] < gap[:, 0]).all()
+    assert (gap[:, 0] < gap[:, 2]).all()
+    assert np.allclose(lost[0], 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "holds"),
+    [
+        ((0.5, 0.5, 0.5, 0.1, 0.2), True),
+        ((0.49, 0.9, 0.9, 0.1, 0.1), False),
+        ((0.9, 0.49, 0.9, 0.1, 0.1), False),
+        ((0.9, 0.9, 0.49, 0.1, 0.1), False),
+        ((0.9, 0.9, 0.9, 0.1, 0.21), False),
+    ],
+)
+def test_a_filter_works_at_its_bounds(row, holds):
+    """Each of the four promises can fail alone, and holds at its bound."""
+    assert works(*row) is holds
+
+
+def test_a_cut_keeps_its_promise(lesson):
+    """The lowest cut with the wanted precision; none is higher than every score."""
+    score, bad = np.linspace(1, 0, 1000), np.r_[np.ones(100, int), np.zeros(900, int)]
+    cut = lesson.cut_for(score, bad, 0.5)
+    tpr, fpr = (score[bad == 1] >= cut).mean(), (score[bad == 0] >= cut).mean()
+    assert lesson.precision(tpr, fpr) >= 0.5
+    lower = score[np.flatnonzero(score == cut)[0] + 1]
+    assert lesson.precision((score[bad == 1] >= lower).mean(), (score[bad == 0] >= lower).mean()) < 0.5
+    assert lesson.cut_for(score, 1 - bad, 0.9999) == 1

@@ -70,6 +70,19 @@ def _(label, decision, group):
     return found
 
 
+@rates.mistake(
+    "label and decision exchanged", "label and decision changed places. These are rates of the decision, among labels."
+)
+def _(label, decision, group):
+    found = np.full((group.max() + 1, 3), np.nan)
+    for k in range(len(found)):
+        mine = group == k
+        for column, people in enumerate((mine, mine & (decision == 1), mine & (decision == 0))):
+            if people.any():
+                found[k, column] = label[people].mean()
+    return found
+
+
 @rates.mistake("of the group", "you divided by the whole group. TPR and FPR divide by the people with that label.")
 def _(label, decision, group):
     found = np.full((group.max() + 1, 3), np.nan)
@@ -133,6 +146,9 @@ forced_fpr.slip("base / (1 - base)", "(1 - base) / base", "odds").says(
 )
 forced_fpr.slip("(1 - ppv) / ppv", "ppv / (1 - ppv)", "wrong for right").says(
     "wrong yeses to right yeses are (1 - PPV) / PPV, not the other way round."
+)
+forced_fpr.slip("* tpr", "/ tpr", "divided").says(
+    "you divided by TPR. The right yeses are the qualified times TPR, and the wrong yeses grow with them."
 )
 forced_fpr.slip("base / (1 - base)", "base", "not odds").says(
     "divide by the unqualified: FPR is a share of them, not of everybody."
@@ -206,6 +222,19 @@ reweigh.slip("(label == y).mean() * (group == g).mean()", "(label == y).mean()",
 )
 
 
+@reweigh.mistake(
+    "normalised", "right up to a factor: you divided by a sum or a mean. The text wants the ratio of shares as it is."
+)
+def _(label, group):
+    weight = np.zeros(len(label))
+    for y in np.unique(label):
+        for g in np.unique(group):
+            cell = (label == y) & (group == g)
+            if cell.any():
+                weight[cell] = (label == y).mean() * (group == g).mean() / cell.mean()
+    return weight / weight.sum()
+
+
 @exercise(returns="float array (n,)", points=3)
 def cost_weights(label, group, pull):
     # what each person adds when decided yes: to right answers, and to each group's excess
@@ -242,6 +271,17 @@ cost_weights.slip(" + pull.sum()", "", "against zero").says(
 )
 cost_weights.slip("- (pull * larger)[group] + pull.sum()", "+ (pull * larger)[group] - pull.sum()", "sign").says(
     "the sign of the price: a group with too many yeses has to pay for more of them."
+)
+cost_weights.slip(
+    "2 * label - 1 - (pull * larger)[group] + pull.sum()",
+    "-(2 * label - 1 - (pull * larger)[group] + pull.sum())",
+    "costs",
+).says("all signs are turned: these are costs. The text wants what a yes is worth.")
+cost_weights.slip("2 * label - 1", "1 - 2 * label", "label turned").says(
+    "the sign of the label: a yes to label 1 is worth +1, to label 0 -1."
+)
+cost_weights.slip("+ pull.sum()", "- pull.sum()", "sum turned").says(
+    "the bracket's -1 comes with the minus before the sum: together it is added, not taken away."
 )
 cost_weights.slip("(pull * larger)[group]", "pull[group]", "size of group").says(
     "one person moves a small group's rate by more: n over the group's size is missing."
