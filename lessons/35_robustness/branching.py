@@ -1,11 +1,15 @@
 """Branching on neurons with bounds by lines: what verifiers made for networks do in place of a general solver.
 
 A node fixes some ReLUs as on or off. Its nine margins are bounded by lines from below; where all are above zero it is
-done, else one more neuron is split. A node without unsure neurons is a linear program, and the lesson's solver has it.
+done, else one more neuron is split. A node without unsure neurons is a linear program, which SciPy solves.
 Follows Bunel et al. (2020, arXiv 1909.06588) in its outline and scores. Draws nothing.
 """
 
+import math
+
+import numpy as np
 import torch
+from scipy.optimize import linprog
 
 SLACK = 1e-5  # bounds are computed in 32 bits
 
@@ -37,17 +41,34 @@ def _bounds(lesson, layers, box, rows, nodes):
     return least, [loss[each, worst] for loss in losses], ends, corner
 
 
-def _solved(lesson, model, ends, box, rows, bias):
-    """Outcome of a node without unsure neurons: one linear program a class; the image, too, if it breaks."""
-    ends = [tuple(part.double().numpy() for part in pair) for pair in ends]
-    lower, upper = (end[0].double().numpy() for end in box)
-    for row, level in zip(rows, bias):
-        found = lesson.smallest_excess(model, ends, lower, upper, row.double().numpy(), level.item())
-        if found.x is not None and found.fun < 1e-6:
-            return "broken", torch.tensor(found.x[: len(lower)]).float()
-        if found.x is None and found.status != 2:  # 2: nothing lies in the node
-            return "open", None
-    return "proved", None
+def _least(layers, ends, box, rows, bias):
+    """Least margin where every ReLU is settled, and its image: one linear program a class; infinity where none is."""
+    map_, level = np.eye(box[0].shape[1]), np.zeros(box[0].shape[1])
+    tables, limits = [], []
+    for layer, (low, _) in zip(layers, ends):
+        weight, shift = layer.weight.double().numpy(), layer.bias.double().numpy()
+        map_, level = weight @ map_, weight @ level + shift
+        on = (low >= 0).numpy()
+        sign = np.where(on, -1.0, 1.0)
+        tables, limits = [*tables, sign[:, None] * map_], [*limits, -sign * level]
+        map_, level = on[:, None] * map_, on * level
+    table, limit, ends = np.vstack(tables), np.concatenate(limits), torch.cat(box).double().numpy().T
+    found = [linprog(row @ map_, A_ub=table, b_ub=limit, bounds=ends) for row in rows]
+    values = [
+        part.fun + row @ level + b if part.status == 0 else math.inf if part.status == 2 else -math.inf
+        for part, row, b in zip(found, rows, bias)
+    ]
+    k = int(np.argmin(values))
+    return values[k], found[k].x
+
+
+def _widest(scores, ends):
+    """Layer and number of the neuron whose lines lose most, or any unsure one; None where there is none."""
+    layer = max(range(len(scores)), key=lambda n: scores[n].max().item())
+    if scores[layer].max() > 0:
+        return layer, int(scores[layer].argmax())
+    unsure = [((low < 0) & (high > 0)).nonzero()[:, 0].tolist() for low, high in ends]
+    return next(((n, row[0]) for n, row in enumerate(unsure) if row), None)
 
 
 @torch.no_grad()
@@ -70,9 +91,9 @@ def branch(lesson, model, clean, label, eps, nodes=2000, batch=64):
         raise ValueError(f"nodes and batch must be at least 1, got {nodes} and {batch}")
     layers, box = [*model[::2]], lesson.box_of(clean, eps)
     rows = lesson.contrast(label)[0][[t for t in range(10) if t != label.item()]]
-    folded = rows @ model[-1].weight, rows @ model[-1].bias
+    folded = (rows @ model[-1].weight).double().numpy(), (rows @ model[-1].bias).double().numpy()
     known = lesson.line_margins(model, clean, label, eps)[1]
-    fresh, used, waiting, ties = [[(a[0], b[0]) for a, b in known]], 0, [], False
+    fresh, used, waiting, tie = [[(a[0], b[0]) for a, b in known]], 0, [], False
     while fresh:
         used += len(fresh)
         least, scores, ends, corners = _bounds(lesson, layers, box, rows, fresh)
@@ -82,21 +103,23 @@ def branch(lesson, model, clean, label, eps, nodes=2000, batch=64):
             waiting.append((least[i].item(), [s[i] for s in scores], [(a[i], b[i]) for a, b in ends]))
         if used >= nodes:
             break
-        waiting.sort(key=lambda node: -node[0])
-        chosen, waiting, fresh = waiting[-batch:], waiting[:-batch], []
-        for _, score, pairs in chosen:
-            layer = max(range(len(score)), key=lambda n: score[n].max().item())
-            neuron = int(score[layer].argmax())
-            if score[layer][neuron] <= 0:
-                outcome, image = _solved(lesson, model, pairs, box, *folded)
-                if outcome == "broken" and lesson.margin(model(image[None]), label).item() <= 0:
-                    return "broken", used
-                if outcome == "open":
-                    return "open", used
-                ties |= outcome == "broken"
-                continue
-            for end in (0, 1):
-                child = [tuple(part.clone() for part in pair) for pair in pairs]
-                child[layer][end][neuron] = 0.0
-                fresh.append(child)
-    return ("open" if waiting else "tie" if ties else "proved"), used
+        fresh = []
+        while waiting and not fresh:
+            waiting.sort(key=lambda node: -node[0])
+            chosen, waiting = waiting[-batch:], waiting[:-batch]
+            for _, score, pairs in chosen:
+                split = _widest(score, pairs)
+                if split is None:
+                    value, image = _least(layers, pairs, box, *folded)
+                    if value == -math.inf:
+                        return "open", used
+                    if value <= 0 and lesson.margin(model(torch.tensor(image)[None].float()), label).item() <= 0:
+                        return "broken", used
+                    tie |= value <= SLACK
+                    continue
+                layer, neuron = split
+                for end in (0, 1):
+                    child = [tuple(part.clone() for part in pair) for pair in pairs]
+                    child[layer][end][neuron] = 0.0
+                    fresh.append(child)
+    return ("open" if waiting else "tie" if tie else "proved"), used

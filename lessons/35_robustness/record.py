@@ -1,31 +1,53 @@
-"""What lesson 35 records: defences and rivals on four splits, the ladder of proofs on three, the wall by width."""
+"""What lesson 35 records: rivals tuned on one split and judged on others, the ladder of proofs, the wall by width."""
 
 import time
 
-import torch
+from tinyfrontier.beside.lesson_35.branching import branch
 from tinyfrontier.beside.lesson_35.rivals import (
-    blurred,
+    attacked_copies,
     convolution,
     kernel_machine,
     logistic,
     neighbours,
     neighbours_proved,
     rounded,
+    survivors,
 )
 
 SETTINGS = {
-    "splits": [0, 1, 2],
+    "splits": [0, 1, 2, 3, 4, 5],
+    "rest": 3,
     "tuning": 10,
     "ladders": [0, 1],
-    "exam": 100,
+    "exam": 150,
     "images": 50,
-    "widths": [16, 32, 64],
-    "tried": 3,
+    "widths": [16, 32, 64, 128],
+    "tried": 6,
     "steps": 500,
+    "nodes": 4000,
 }
-QUICK = {"splits": [0], "tuning": 10, "ladders": [0], "exam": 4, "images": 4, "widths": [16], "tried": 1, "steps": 3}
+QUICK = {
+    "splits": [0],
+    "rest": 1,
+    "tuning": 10,
+    "ladders": [0],
+    "exam": 4,
+    "images": 4,
+    "widths": [16],
+    "tried": 1,
+    "steps": 3,
+    "nodes": 50,
+}
 EPS = (0.05, 0.1, 0.15)
 WIDE = (64, 100, 100, 10)
+GRID = {
+    "network, attacks": (0.1, 0.15, 0.2),
+    "convolution, attacks": (0.15, 0.2, 0.25),
+    "network, noise": (0.2, 0.3, 0.4),
+    "convolution, noise": (0.3, 0.4, 0.5),
+    "kernel machine": (0.5, 0.7, 1.0, 1.4),
+    "logistic regression": (0.01, 0.1, 1.0),
+}
 
 
 def share(flags):
@@ -35,75 +57,69 @@ def share(flags):
 
 def stands(lesson, scores, x, y, guides=()):
     """Accuracy clean and under attack at each radius; every guide lends its slopes in turn."""
-    row = [share(lesson.margin(scores(x), y) > 0)]
-    for eps in EPS:
-        alive = torch.ones(len(x), dtype=torch.bool)
-        for number, guide in enumerate((None, *guides)):
-            alive &= (
-                lesson.pgd(scores, x, y, eps, steps=30, restarts=1 if guides else 2, seed=number, guide=guide)[1] > 0
-            )
-        row.append(share(alive))
-    return row
+    return [share(survivors(lesson, scores, x, y, eps, (None, *guides))) for eps in (0.0, *EPS)]
 
 
-def kernel_row(lesson, x, y, tx, ty, width):
-    """A kernel machine's row; smoother kernels guide the attack too."""
+def kernel(x, y, width):
+    """A kernel machine, and a smoother one that guides the attack on it."""
     scores = kernel_machine(x, y, width)
-    guides = [lambda z: scores(z, width / 3)]
-    return stands(lesson, scores, tx, ty, guides)
+    return scores, [lambda z: scores(z, width / 3)]
 
 
-def measure(lesson, *, splits, tuning, ladders, exam, images, widths, tried, steps):
-    """`tuned`: rows on the tuning split; `rivals`: rows by defence and split, `cpu_seconds` of training; `ladder`:
-    attacked, exact, lines, box, open by training, radius and split; `wall`: outcomes by training and width.
+def rival(lesson, name, setting, x, y, steps, seed):
+    """A trained classifier and the guides of the attack on it."""
+    model = convolution(seed) if name.startswith("convolution") else None
+    if name == "kernel machine":
+        return kernel(x, y, setting)
+    if name == "logistic regression":
+        return logistic(x, y, setting), []
+    kind = name.split(", ")[1]
+    count = steps if kind == "attacks" else 5 * steps  # an attack of five steps costs as much
+    return lesson.train(kind, x, y, WIDE, setting, count, seed, model=model), []
+
+
+def measure(lesson, *, splits, rest, tuning, ladders, exam, images, widths, tried, steps, nodes):
+    """`tuned`: rows by rival and setting on the tuning split; `best`: the settings picked; `rivals`: rows by defence
+    and split, of the first `rest` splits for all but the two leaders; `cpu_seconds` of trainings; `ladder`: attacked,
+    exact, lines, box, open by training, radius and split; `opinions`: what the solver says where PGD broke and where
+    lines proved; `wall`: outcomes and nodes by training and width, of branching and of the solver.
     """
-    found = {"tuned": {}, "rivals": {}, "cpu_seconds": {}, "ladder": {}, "wall": {}}
+    found = {"tuned": {}, "best": {}, "rivals": {}, "cpu_seconds": {}, "ladder": {}, "opinions": {}, "wall": {}}
     x, y, tx, ty = lesson.flat_digits(tuning)
     tx, ty = tx[:exam], ty[:exam]
-    options = {f"attacks {e}": ("attacks", e, steps) for e in (0.1, 0.13)}
-    options |= {f"noise {e}": ("noise", e, 5 * steps) for e in (0.2, 0.3)}
-    for name, (kind, eps, count) in options.items():
-        found["tuned"][name] = stands(lesson, lesson.train(kind, x, y, WIDE, eps, count, 0), tx, ty)
-        print(name, found["tuned"][name], flush=True)
-    for width in (0.3, 1.0):
-        found["tuned"][f"kernel {width}"] = kernel_row(lesson, x, y, tx, ty, width)
-        print(width, found["tuned"][f"kernel {width}"], flush=True)
-    best = {
-        k: max((n for n in found["tuned"] if n.startswith(k)), key=lambda n: found["tuned"][n][2])
-        for k in ("attacks", "noise", "kernel")
-    }
-    best = {kind: float(name.split()[1]) for kind, name in best.items()}
-    found["best"] = best
+    for name, grid in GRID.items():
+        rows = {}
+        for setting in grid:
+            scores, guides = rival(lesson, name, setting, x, y, steps, 0)
+            rows[str(setting)] = stands(lesson, scores, tx, ty, guides)
+        best = max(rows, key=lambda setting: sum(rows[setting][1:]))
+        found["tuned"][name], found["best"][name] = rows, {"setting": float(best), "mean": sum(rows[best][1:]) / 3}
+        print(name, rows, flush=True)
     for split in splits:
         x, y, tx, ty = lesson.flat_digits(split)
         tx, ty = tx[:exam], ty[:exam]
         rows = {}
-        for name, kind, eps, count in (
-            ("plain", "plain", 0.1, steps),
-            ("plain, same time", "plain", 0.1, 5 * steps),
-            ("noise, same time", "noise", best["noise"], 5 * steps),
-            ("attacks", "attacks", best["attacks"], steps),
-        ):
+        for name in GRID:
+            if split in splits[rest:] and name not in ("convolution, attacks", "kernel machine"):
+                continue
             began = time.process_time()
-            model = lesson.train(kind, x, y, WIDE, eps, count, split)
-            found["cpu_seconds"].setdefault(name, []).append(round(time.process_time() - began, 2))
-            rows[name] = stands(lesson, model, tx, ty)
-            if name == "plain":
-                rough, soft = rounded(model), blurred(model)
-                rows["rounded, naive"] = [
-                    share(lesson.margin(rough(lesson.pgd(model, tx, ty, e)[0] if e else tx), ty) > 0) for e in (0, *EPS)
-                ]
-                rows["rounded, adaptive"] = stands(lesson, rough, tx, ty, [model, rounded(model, through=True)])
-                rows["blurred, adaptive"] = stands(lesson, soft, tx, ty)
-        model = lesson.train("attacks", x, y, WIDE, best["attacks"], steps, split, model=convolution(split))
-        rows["convolution, attacks"] = stands(lesson, model, tx, ty)
-        rows["logistic regression"] = stands(lesson, logistic(x, y), tx, ty)
-        rows["kernel machine"] = kernel_row(lesson, x, y, tx, ty, best["kernel"])
-        rows["nearest neighbour"] = stands(lesson, neighbours(x, y), tx, ty, [neighbours(x, y, h) for h in (10, 50)])
-        few = tx[:images], ty[:images]
-        rows["nearest neighbour, proved"] = [
-            share(neighbours_proved(x, y, *few, *lesson.box_of(few[0], e))) for e in (0, *EPS)
-        ]
+            scores, guides = rival(lesson, name, found["best"][name]["setting"], x, y, steps, split)
+            found["cpu_seconds"].setdefault(name, []).append(round(time.process_time() - began, 1))
+            rows[name] = stands(lesson, scores, tx, ty, guides)
+        if split in splits[:rest]:
+            plain = lesson.train("plain", x, y, WIDE, 0.1, steps, split)
+            rows["plain"] = stands(lesson, plain, tx, ty)
+            rows["plain, same time"] = stands(lesson, lesson.train("plain", x, y, WIDE, 0.1, 5 * steps, split), tx, ty)
+            rows["rounded"] = stands(lesson, rounded(plain), tx, ty, [plain, rounded(plain, through=True)])
+            width = found["best"]["kernel machine"]["setting"]
+            copies = attacked_copies(lesson, x, y, width, 0.15)
+            scores, guides = kernel(*copies, width)
+            rows["kernel machine, attacks"] = stands(lesson, scores, tx, ty, guides)
+            rows["nearest neighbour"] = stands(lesson, neighbours(x, y), tx, ty, [neighbours(x, y, 20)])
+            few = tx[:images], ty[:images]
+            rows["nearest neighbour, proved"] = [
+                share(neighbours_proved(x, y, *few, *lesson.box_of(few[0], e))) for e in (0, *EPS)
+            ]
         for name, row in rows.items():
             found["rivals"].setdefault(name, []).append(row)
         print(split, rows, flush=True)
@@ -111,25 +127,31 @@ def measure(lesson, *, splits, tuning, ladders, exam, images, widths, tried, ste
         x, y, tx, ty = lesson.flat_digits(split)
         for kind in ("plain", "attacks", "box"):
             model = lesson.train(kind, x, y, lesson.SMALL, 0.1, steps * (1 + (kind == "box")), split)
-            row = found["ladder"].setdefault(kind, {})
+            row, told = found["ladder"].setdefault(kind, {}), found["opinions"].setdefault(kind, {})
             for eps in (0.0, *EPS):
-                rungs = lesson.ladder(model, tx[:images], ty[:images], eps)
-                for name, flags in rungs.items():
+                for name, flags in lesson.ladder(model, tx[:images], ty[:images], eps).items():
                     row.setdefault(str(eps), {}).setdefault(name, []).append(share(flags))
-            print(split, kind, row, flush=True)
+                if eps:
+                    for name, outcomes in lesson.second_opinion(model, tx[:images], ty[:images], eps, 3).items():
+                        told.setdefault(name, []).extend(outcomes)
+            print(split, kind, row, told, flush=True)
     x, y, tx, ty = lesson.flat_digits(tuning)
     for kind in ("plain", "attacks", "box"):
         for width in widths:
             model = lesson.train(kind, x, y, (64, width, width, 10), 0.1, steps * (1 + (kind == "box")), 0)
-            clean, labels = tx[:images], ty[:images]
+            clean, labels = tx[:exam], ty[:exam]
             left, known = lesson.undecided(model, clean, labels, 0.1)
-            began = time.process_time()
-            rows = [lesson.settle(model, known, clean, labels, i, 0.1)[::2] for i in left[:tried]]
-            cell = {"outcome": [o for o, _ in rows], "nodes": [n for _, n in rows], "left": len(left)}
-            cell["switches"] = [
-                int(sum(((low[i] < 0) & (high[i] > 0)).sum() for low, high in known)) for i in left[:tried]
-            ]
-            cell["cpu_seconds"] = round(time.process_time() - began, 1)
-            found["wall"].setdefault(kind, {})[str(width)] = cell
-            print(kind, width, cell, flush=True)
+            chosen = left[:tried]
+            rows = [branch(lesson, model, clean[i : i + 1], labels[i : i + 1], 0.1, nodes) for i in chosen]
+            solver = [lesson.settle(model, known, clean, labels, i, 0.1)[::2] for i in chosen[:3] if width <= 64]
+            unsure = sum(((low < 0) & (high > 0)).sum(1) for low, high in known)
+            found["wall"].setdefault(kind, {})[str(width)] = {
+                "outcome": [outcome for outcome, _ in rows],
+                "nodes": [used for _, used in rows],
+                "unsure": unsure[chosen].tolist(),
+                "left": len(left),
+                "solver": [outcome for outcome, _ in solver],
+                "solver nodes": [used for _, used in solver],
+            }
+            print(kind, width, found["wall"][kind][str(width)], flush=True)
     return found

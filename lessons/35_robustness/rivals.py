@@ -1,13 +1,12 @@
-"""What a sceptic puts beside an attacked network: kernels, neighbours, lines, blurs and rounding, a convolution.
+"""What a sceptic puts beside an attacked network: kernels, neighbours, lines, rounding, a convolution, aimed attacks.
 
-Each gives scores (n, 10) for images (n, 64) with values from 0 to 1, as a network does. Draws nothing.
+Each rival gives scores (n, 10) for images (n, 64) with values from 0 to 1, as a network does. Draws nothing.
 """
 
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 from torch import nn
-from torch.nn import functional as F
 
 from tinyfrontier.training import seed_everything
 
@@ -40,6 +39,12 @@ def kernel_machine(x, y, width, penalty=10.0):
         return torch.exp(-gamma * apart) @ weights.T + offsets
 
     return scores
+
+
+def attacked_copies(lesson, x, y, width, eps):
+    """Training images and classes with a copy of each that PGD changed by at most `eps` against a kernel machine."""
+    worst, _ = lesson.pgd(kernel_machine(x, y, width), x, y, eps, steps=10)
+    return torch.cat([x, worst]), torch.cat([y, y])
 
 
 def neighbours(x, y, heat=None):
@@ -96,18 +101,47 @@ def rounded(model, levels=3, through=False):
     return scores
 
 
-def blurred(model):
-    """The model behind a 3 x 3 mean of the pixels."""
-
-    def scores(z):
-        return model(F.avg_pool2d(z.view(-1, 1, 8, 8), 3, 1, 1, count_include_pad=False).flatten(1))
-
-    return scores
-
-
 def convolution(seed):
     """A small convolutional network with weights drawn by `seed`."""
     seed_everything(seed)
     first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 16, 3, padding=1), nn.ReLU()]
     second = [nn.Conv2d(16, 32, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten()]
     return nn.Sequential(*first, *second, nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10))
+
+
+def aimed(lesson, scores, x, y, eps, guide=None, steps=30, seed=0):
+    """Whether each image (n,) survives attacks that aim at one of its three likeliest wrong classes after the other."""
+    alive, draw = torch.ones(len(x), dtype=torch.bool), torch.Generator().manual_seed(seed)
+    for rank in range(3):
+        left = alive.nonzero()[:, 0]
+        clean, label = x[left], y[left][:, None]
+        target = scores(clean).detach().scatter(1, label, -torch.inf).argsort(1, descending=True)[:, [rank]]
+        at = (clean + eps * (2 * torch.rand(clean.shape, generator=draw) - 1)).clamp(0, 1)
+        for step in range(steps if len(left) else 0):
+            at.requires_grad_()
+            out = (guide or scores)(at)
+            (slope,) = torch.autograd.grad((out.gather(1, target) - out.gather(1, label)).sum(), at)
+            length = (2.5 if 2 * step < steps else 1) * eps / steps
+            at = lesson.attack_step(at.detach(), clean, slope, length, eps)
+            alive[left] &= lesson.margin(scores(at), label[:, 0]).detach() > 0
+    return alive
+
+
+def survivors(lesson, scores, x, y, eps, guides=(None,)):
+    """Whether each image (n,) is answered rightly by `scores` after PGD and aimed attacks with each guide's slopes.
+
+    Args:
+        lesson: the lesson's definitions.
+        scores: what is attacked.
+        x: clean images (n, 64).
+        y: their classes (n,).
+        eps: half-width of the box; 0 attacks nothing.
+        guides: whose slopes are followed; None stands for the attacked model's own.
+    """
+    alive = lesson.margin(scores(x), y).detach() > 0
+    for seed, guide in enumerate(guides if eps else ()):
+        left = alive.nonzero()[:, 0]
+        alive[left] = lesson.pgd(scores, x[left], y[left], eps, seed=seed, guide=guide)[1] > 0
+        left = alive.nonzero()[:, 0]
+        alive[left] = aimed(lesson, scores, x[left], y[left], eps, guide, seed=seed)
+    return alive

@@ -8,7 +8,8 @@ from scipy.stats import binomtest, norm
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
-from tinyfrontier.beside.lesson_35.rivals import kernel_machine, neighbours, neighbours_proved, rounded
+from tinyfrontier.beside.lesson_35.branching import branch
+from tinyfrontier.beside.lesson_35.rivals import kernel_machine, neighbours, neighbours_proved, rounded, survivors
 
 from tinyfrontier.authoring import definitions
 
@@ -101,7 +102,47 @@ def test_the_ladder_is_in_order(lesson, digits, model):
     outcome, image, _ = lesson.settle(model, known, clean, labels, 0, 0.3)
     assert outcome == "broken"
     assert (image - clean[0]).abs().max() < 0.3 + 1e-5
-    assert lesson.margin(model(image[None]), labels[:1]).item() < 1e-3
+    assert lesson.margin(model(image[None]), labels[:1]).item() <= 0
+
+
+def test_branching_and_the_solver_agree(lesson, digits, model):
+    """Of the undecided digits, both settle the same way; a broken one is broken by the network itself."""
+    clean, labels = digits[2][:120], digits[3][:120]
+    left, known = lesson.undecided(model, clean, labels, 0.08)
+    assert left
+    for i in left[:6]:
+        outcome = lesson.settle(model, known, clean, labels, i, 0.08)[0]
+        lines, nodes = branch(lesson, model, clean[i : i + 1], labels[i : i + 1], 0.08, nodes=3000)
+        assert {outcome, lines} != {"proved", "broken"}
+        assert "open" not in (outcome, lines)
+        assert nodes >= 1
+    with pytest.raises(ValueError, match="nodes"):
+        branch(lesson, model, clean[:1], labels[:1], 0.08, nodes=0)
+
+
+def test_branching_gives_up_at_its_limit(lesson, digits, model):
+    """With one node nothing is proved that lines alone do not prove."""
+    clean, labels = digits[2][:120], digits[3][:120]
+    for i in lesson.undecided(model, clean, labels, 0.08)[0][:4]:
+        assert branch(lesson, model, clean[i : i + 1], labels[i : i + 1], 0.08, nodes=1)[0] in ("open", "broken")
+
+
+def test_a_second_opinion_never_differs(lesson, digits, model):
+    """The solver proves nothing that PGD broke and breaks nothing that lines proved, without being told."""
+    for eps in (0.04, 0.08):
+        told = lesson.second_opinion(model, digits[2][:60], digits[3][:60], eps, 2)
+        assert "proved" not in told["broken"]
+        assert "broken" not in told["proved"]
+        assert told["proved"]
+
+
+def test_aimed_attacks_only_add(lesson, digits, model):
+    """Nothing survives the whole judge that PGD alone breaks, and at radius 0 it is plain accuracy."""
+    clean, labels = digits[2][:60], digits[3][:60]
+    alive = survivors(lesson, model, clean, labels, 0.05)
+    assert not (alive & (lesson.pgd(model, clean, labels, 0.05)[1] <= 0)).any()
+    plain = survivors(lesson, model, clean, labels, 0.0)
+    assert (plain == (model(clean).argmax(1) == labels)).all()
 
 
 def test_attacks_stay_in_the_box(lesson, digits, model):
