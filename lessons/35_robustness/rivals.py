@@ -104,9 +104,10 @@ def rounded(model, levels=3, through=False):
 def convolution(seed):
     """A small convolutional network with weights drawn by `seed`."""
     seed_everything(seed)
-    first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 16, 3, padding=1), nn.ReLU()]
-    second = [nn.Conv2d(16, 32, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten()]
-    return nn.Sequential(*first, *second, nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 10))
+    narrow, wide, last = 8, 16, 32
+    first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, narrow, 3, padding=1), nn.ReLU()]
+    second = [nn.Conv2d(narrow, wide, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten()]
+    return nn.Sequential(*first, *second, nn.Linear(16 * wide, last), nn.ReLU(), nn.Linear(last, 10))
 
 
 def aimed(lesson, scores, x, y, eps, guide=None, steps=30, seed=0):
