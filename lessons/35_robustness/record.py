@@ -15,7 +15,7 @@ from tinyfrontier.beside.lesson_35.rivals import (
 )
 
 SETTINGS = {
-    "splits": [0, 1, 2, 3, 4],
+    "splits": [0, 1, 2, 3],
     "rest": 3,
     "tuning": 10,
     "ladders": [0, 1],
@@ -42,7 +42,7 @@ EPS = (0.05, 0.1, 0.15)
 WIDE = (64, 100, 100, 10)
 GRID = {
     "network, attacks": (0.1, 0.15, 0.2),
-    "convolution, attacks": (0.15, 0.2, 0.25),
+    "convolution, attacks": (0.15, 0.2),
     "network, noise": (0.2, 0.3, 0.4),
     "convolution, noise": (0.4, 0.5),
     "kernel machine": (0.5, 1.0, 1.4),

@@ -104,7 +104,7 @@ def rounded(model, levels=3, through=False):
 def convolution(seed):
     """A small convolutional network with weights drawn by `seed`."""
     seed_everything(seed)
-    narrow, wide, last = 8, 16, 32
+    narrow, wide, last = 16, 32, 64
     first = [nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, narrow, 3, padding=1), nn.ReLU()]
     second = [nn.Conv2d(narrow, wide, 3, padding=1, stride=2), nn.ReLU(), nn.Flatten()]
     return nn.Sequential(*first, *second, nn.Linear(16 * wide, last), nn.ReLU(), nn.Linear(last, 10))

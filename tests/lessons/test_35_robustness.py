@@ -8,6 +8,7 @@ from scipy.stats import binomtest, norm
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
+from tinyfrontier.beside.lesson_35 import branching
 from tinyfrontier.beside.lesson_35.branching import branch
 from tinyfrontier.beside.lesson_35.rivals import kernel_machine, neighbours, neighbours_proved, rounded, survivors
 
@@ -187,3 +188,17 @@ def test_rounding_and_widths_are_checked(digits):
         rounded(None, 1)
     with pytest.raises(ValueError, match="width"):
         kernel_machine(*digits[:2], 0)
+
+
+def test_a_settled_case_is_one_linear_program(lesson, digits, model):
+    """Where every neuron is settled the linear program gives what lines give, and its image has that margin."""
+    clean, labels = digits[2][:1], digits[3][:1]
+    margins, known = lesson.line_margins(model, clean, labels, 1e-4)
+    ends = [(low[0], high[0]) for low, high in known]
+    assert not any(((low < 0) & (high > 0)).any() for low, high in ends)
+    rows = lesson.contrast(labels)[0][[t for t in range(10) if t != labels.item()]]
+    folded = [(rows @ part).detach().double().numpy() for part in (model[-1].weight, model[-1].bias)]
+    with torch.no_grad():
+        value, image = branching._least([*model[::2]], ends, lesson.box_of(clean, 1e-4), *folded)
+    assert abs(value - lesson.least_of(margins, labels).item()) < 1e-4
+    assert abs(value - lesson.margin(model(torch.tensor(image)[None].float()), labels).item()) < 1e-4
