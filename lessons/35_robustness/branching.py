@@ -15,7 +15,7 @@ SLACK = 1e-5  # bounds are computed in 32 bits
 
 
 def _bounds(lesson, layers, box, rows, nodes):
-    """Least margins (b,), scores of neurons, tightened ends, and corners (b, in) where the bound is taken, of nodes."""
+    """Margins (b, 9), scores of neurons, tightened ends, and corners (b, in) where the least is taken, of nodes."""
     low, high = (end.expand(len(nodes), -1) for end in box)
     ends = [tuple(torch.stack(part) for part in zip(*layer)) for layer in zip(*nodes)]
     for n in range(1, len(ends)):
@@ -32,13 +32,13 @@ def _bounds(lesson, layers, box, rows, nodes):
             below, above, offset = (part[:, None] for part in lesson.relax(*pair))
             plus, minus = rows.clamp(min=0), rows.clamp(max=0)
             gap = torch.minimum(-pair[0], pair[1]).clamp(min=0)[:, None]
-            losses.insert(0, plus * gap - minus * offset)
+            losses.insert(0, 1e-3 * plus * gap - minus * offset)  # the line above decides, the one below breaks ties
             level, rows = level + (minus * offset).sum(-1), plus * below + minus * above
     value = level + (rows.clamp(min=0) * low[:, None] + rows.clamp(max=0) * high[:, None]).sum(-1)
     worst, each = value.argmin(1), torch.arange(len(nodes))
-    least = torch.where(empty, torch.inf, value[each, worst])
+    value = value.masked_fill(empty[:, None], torch.inf)
     corner = torch.where(rows[each, worst] >= 0, low, high)
-    return least, [loss[each, worst] for loss in losses], ends, corner
+    return value, [loss[each, worst] for loss in losses], ends, corner
 
 
 def _least(layers, ends, box, rows, bias):
@@ -96,26 +96,27 @@ def branch(lesson, model, clean, label, eps, nodes=2000, batch=64):
     fresh, used, waiting, tie = [[(a[0], b[0]) for a, b in known]], 0, [], False
     while fresh:
         used += len(fresh)
-        least, scores, ends, corners = _bounds(lesson, layers, box, rows, fresh)
+        value, scores, ends, corners = _bounds(lesson, layers, box, rows, fresh)
         if (lesson.margin(model(corners), label.expand(len(corners))) <= 0).any():
             return "broken", used
-        for i in (least <= SLACK).nonzero()[:, 0].tolist():
-            waiting.append((least[i].item(), [s[i] for s in scores], [(a[i], b[i]) for a, b in ends]))
+        for i in (value.amin(1) <= SLACK).nonzero()[:, 0].tolist():
+            waiting.append((value[i], [s[i] for s in scores], [(a[i], b[i]) for a, b in ends]))
         if used >= nodes:
             break
         fresh = []
         while waiting and not fresh:
-            waiting.sort(key=lambda node: -node[0])
+            waiting.sort(key=lambda node: -node[0].min().item())
             chosen, waiting = waiting[-batch:], waiting[:-batch]
-            for _, score, pairs in chosen:
+            for margins, score, pairs in chosen:
                 split = _widest(score, pairs)
                 if split is None:
-                    value, image = _least(layers, pairs, box, *folded)
-                    if value == -math.inf:
+                    unsure = (margins <= SLACK).numpy()
+                    least, image = _least(layers, pairs, box, *(part[unsure] for part in folded))
+                    if least == -math.inf:
                         return "open", used
-                    if value <= 0 and lesson.margin(model(torch.tensor(image)[None].float()), label).item() <= 0:
+                    if least <= 0 and lesson.margin(model(torch.tensor(image)[None].float()), label).item() <= 0:
                         return "broken", used
-                    tie |= value <= SLACK
+                    tie |= least <= SLACK
                     continue
                 layer, neuron = split
                 for end in (0, 1):

@@ -1,7 +1,5 @@
 """What lesson 35 records: rivals tuned on one split and judged on others, the ladder of proofs, the wall by width."""
 
-import time
-
 from tinyfrontier.beside.lesson_35.branching import branch
 from tinyfrontier.beside.lesson_35.rivals import (
     attacked_copies,
@@ -78,13 +76,38 @@ def rival(lesson, name, setting, x, y, steps, seed):
     return lesson.train(kind, x, y, WIDE, setting, count, seed, model=model), []
 
 
+def wall(lesson, tuning, exam, widths, tried, steps, nodes):
+    """Outcomes and nodes of branching and of the solver, by training and width."""
+    rows_of = {}
+    x, y, tx, ty = lesson.flat_digits(tuning)
+    for kind in ("plain", "attacks", "box"):
+        for width in widths:
+            model = lesson.train(kind, x, y, (64, width, width, 10), 0.1, steps * (1 + (kind == "box")), 0)
+            clean, labels = tx[:exam], ty[:exam]
+            left, known = lesson.undecided(model, clean, labels, 0.1)
+            chosen = left[:tried]
+            rows = [branch(lesson, model, clean[i : i + 1], labels[i : i + 1], 0.1, nodes) for i in chosen]
+            solver = [lesson.settle(model, known, clean, labels, i, 0.1)[::2] for i in chosen[:2] if width <= 64]
+            unsure = sum(((low < 0) & (high > 0)).sum(1) for low, high in known)
+            rows_of.setdefault(kind, {})[str(width)] = {
+                "outcome": [outcome for outcome, _ in rows],
+                "nodes": [used for _, used in rows],
+                "unsure": unsure[chosen].tolist(),
+                "left": len(left),
+                "solver": [outcome for outcome, _ in solver],
+                "solver nodes": [used for _, used in solver],
+            }
+            print(kind, width, rows_of[kind][str(width)], flush=True)
+    return rows_of
+
+
 def measure(lesson, *, splits, rest, tuning, ladders, exam, images, widths, tried, steps, nodes):
     """`tuned`: rows by rival and setting on the tuning split; `best`: the settings picked; `rivals`: rows by defence
-    and split, of the first `rest` splits for all but the two leaders; `cpu_seconds` of trainings; `ladder`: attacked,
+    and split, of the first `rest` splits for all but the two leaders; `ladder`: attacked,
     exact, lines, box, open by training, radius and split; `opinions`: what the solver says where PGD broke and where
     lines proved; `wall`: outcomes and nodes by training and width, of branching and of the solver.
     """
-    found = {"tuned": {}, "best": {}, "rivals": {}, "cpu_seconds": {}, "ladder": {}, "opinions": {}, "wall": {}}
+    found = {"tuned": {}, "best": {}, "rivals": {}, "ladder": {}, "opinions": {}}
     x, y, tx, ty = lesson.flat_digits(tuning)
     tx, ty = tx[:exam], ty[:exam]
     for name, grid in GRID.items():
@@ -102,9 +125,7 @@ def measure(lesson, *, splits, rest, tuning, ladders, exam, images, widths, trie
         for name in GRID:
             if split in splits[rest:] and name not in ("convolution, attacks", "kernel machine"):
                 continue
-            began = time.process_time()
             scores, guides = rival(lesson, name, found["best"][name]["setting"], x, y, steps, split)
-            found["cpu_seconds"].setdefault(name, []).append(round(time.process_time() - began, 1))
             rows[name] = stands(lesson, scores, tx, ty, guides)
         if split in splits[:rest]:
             plain = lesson.train("plain", x, y, WIDE, 0.1, steps, split)
@@ -135,23 +156,5 @@ def measure(lesson, *, splits, rest, tuning, ladders, exam, images, widths, trie
                     for name, outcomes in lesson.second_opinion(model, tx[:images], ty[:images], eps, 3).items():
                         told.setdefault(name, []).extend(outcomes)
             print(split, kind, row, told, flush=True)
-    x, y, tx, ty = lesson.flat_digits(tuning)
-    for kind in ("plain", "attacks", "box"):
-        for width in widths:
-            model = lesson.train(kind, x, y, (64, width, width, 10), 0.1, steps * (1 + (kind == "box")), 0)
-            clean, labels = tx[:exam], ty[:exam]
-            left, known = lesson.undecided(model, clean, labels, 0.1)
-            chosen = left[:tried]
-            rows = [branch(lesson, model, clean[i : i + 1], labels[i : i + 1], 0.1, nodes) for i in chosen]
-            solver = [lesson.settle(model, known, clean, labels, i, 0.1)[::2] for i in chosen[:2] if width <= 64]
-            unsure = sum(((low < 0) & (high > 0)).sum(1) for low, high in known)
-            found["wall"].setdefault(kind, {})[str(width)] = {
-                "outcome": [outcome for outcome, _ in rows],
-                "nodes": [used for _, used in rows],
-                "unsure": unsure[chosen].tolist(),
-                "left": len(left),
-                "solver": [outcome for outcome, _ in solver],
-                "solver nodes": [used for _, used in solver],
-            }
-            print(kind, width, found["wall"][kind][str(width)], flush=True)
+    found["wall"] = wall(lesson, tuning, exam, widths, tried, steps, nodes)
     return found
