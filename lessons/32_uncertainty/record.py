@@ -10,7 +10,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tinyfrontier.beside.lesson_32.library import calibrated
 from tinyfrontier.beside.lesson_32.questions import Library, Names, for_tuning, meaning, questions, some
-from tinyfrontier.beside.lesson_32.rivals import MODELS, bolder, naive_sets, odds, separation, unusual
+from tinyfrontier.beside.lesson_32.rivals import (
+    MODELS,
+    bolder,
+    by_folds,
+    dropout,
+    naive_sets,
+    odds,
+    separation,
+    unusual,
+)
 
 from tinyfrontier.data import documentation
 from tinyfrontier.pretrained import load_gpt
@@ -20,7 +29,7 @@ SETTINGS = {
     "exams": {"digits 100": 100, "digits 200": 200, "digits 400": 400, "cancer 100": 100, "wine 60": 60},
     "steps": 300,
     "splits": 40,
-    "asked": 600,
+    "asked": 900,
     "samples": 20,
     "heats": [0.5, 0.7, 1.0],
     "characters": None,
@@ -30,7 +39,7 @@ QUICK = {
     "exams": SETTINGS["exams"],
     "steps": 3,
     "splits": 2,
-    "asked": 12,
+    "asked": 18,
     "samples": 20,
     "heats": [1.0],
     "characters": 300_000,
@@ -62,6 +71,11 @@ def calibration(lesson, seeds, exams, steps):
             calm = [lesson.Networks(x[train], y[train], seed, steps=steps, decay=d) for d in (3.0, 10.0)]
             best = min([one, *calm], key=lambda n: lesson.surprise(lesson.chances(n(x[held])), y[held]))
             full = lesson.Networks(x[both], y[both], seed, members=5, steps=steps)
+            single = lesson.Networks(x[both], y[both], seed, steps=steps)
+            folds = by_folds(lesson, x[both], y[both], seed, steps)
+            drops = [dropout(x[train], y[train], seed, 5 * steps, rate) for rate in (0.2, 0.5)]
+            drop = min(drops, key=lambda n: lesson.surprise(lesson.chances(n(x[held])), y[held]))
+            dropped = dropout(x[both], y[both], seed, 5 * steps, 0.5)
             line = bolder(x[train], y[train])
             every = bolder(x[both], y[both])
 
@@ -80,7 +94,11 @@ def calibration(lesson, seeds, exams, steps):
                 "long + temperature": cooled(long),
                 "five networks": lesson.chances(five(x[test])),
                 "five + temperature": cooled(five),
+                "dropout + temperature": cooled(drop),
+                "one, all labels": lesson.chances(single(x[test])),
+                "dropout, all labels": lesson.chances(dropped(x[test])),
                 "five, all labels": lesson.chances(full(x[test])),
+                "five by folds + temp.": folds(x[test]),
                 "logistic regression": line.predict_proba(x[test]),
                 "logistic, all labels": every.predict_proba(x[test]),
             }
@@ -160,8 +178,8 @@ def patients(lesson, splits):
 
 
 def shifted(lesson, seeds, steps, splits):
-    """By strength of the shift and method: mean coverage and set size, one number a seed; and what cannot be mended."""
-    found, beyond = {}, {}
+    """By strength of the shift and method: mean coverage and set size, one number a seed; what cannot be mended; parts."""
+    found, beyond, parts_of = {}, {}, {}
     for seed in seeds:
         x, y, train, rest, net = digit_seed(lesson, seed, steps)
         p, far = lesson.chances(net(x)), unusual(x, x[train])
@@ -180,6 +198,7 @@ def shifted(lesson, seeds, steps, splits):
                     "plain": lesson.threshold(loss[cal], 0.9),
                     "plain, 99 % promised": lesson.threshold(loss[cal], 0.99),
                     "known weights": lesson.weighted_threshold(loss[cal], tilt[cal], tilt[test], 0.9),
+                    "ten strata": lesson.by_strata(loss[cal], far[cal], far[test], 0.9),
                     "50 new labels": lesson.threshold(loss[few], 0.9),
                 }
                 if k < 10:
@@ -190,6 +209,14 @@ def shifted(lesson, seeds, steps, splits):
                     size = (1 - p[test] <= np.broadcast_to(bar, 500)[:, None]).sum(1).mean()
                     rows.setdefault(name, []).append(((loss[test] <= bar).mean(), size, np.isinf(bar).mean()))
                 rows.setdefault("worth", []).append((tilt[cal].sum() ** 2 / (tilt[cal] ** 2).sum(), 0, 0))
+                if strength == 0:
+                    inside = loss[pool] <= bars["plain"]
+                    level = loss[pool] <= lesson.by_strata(loss[cal], far[cal], far[pool], 0.9)
+                    rim = far[pool] >= np.quantile(far[pool], 0.8)
+                    row = {f"digit {c}": inside[y[pool] == c].mean() for c in range(10)}
+                    row |= {"most unusual fifth": inside[rim].mean(), "the same by strata": level[rim].mean()}
+                    for name, value in row.items():
+                        parts_of.setdefault(name, []).append(value)
                 if strength == 0 and k < 10:
                     bar = lesson.threshold(loss[cal], 0.9)
                     beyond.setdefault("plain, moved", []).append((1 - p_moved[pool, y[pool]] <= bar).mean())
@@ -205,7 +232,8 @@ def shifted(lesson, seeds, steps, splits):
                 cell = found.setdefault(str(strength), {}).setdefault(name, {"cover": [], "size": [], "all": []})
                 for key, value in zip(("cover", "size", "all"), means, strict=True):
                     cell[key].append(round(float(value), 4))
-    return found, {name: round(float(np.mean(values)), 4) for name, values in beyond.items()}
+    mean = [{name: round(float(np.mean(values)), 4) for name, values in d.items()} for d in (beyond, parts_of)]
+    return found, *mean
 
 
 def told(lesson, model, words, asked, names, shelf, samples, heat, read):
@@ -232,6 +260,7 @@ def told(lesson, model, words, asked, names, shelf, samples, heat, read):
                 "rare name": round(-float(np.log1p(names.count(q, read))), 4),
                 "rare answer": round(-float(np.log1p(names.all[said])), 4),
                 "vote": round(-names.vote(q, said, read), 4),
+                "doubt": round(-names.vote(q, names.best(q, read), read), 4),
                 "length": len(q.name),
             }
         )
@@ -258,7 +287,7 @@ def interview(lesson, asked, samples, heats, characters):
     names, shelf = Names(read), Library(read + new)
     found = {}
     for group, items in (("held out", new), ("read", read)):
-        tune = some([q for q in items if for_tuning(q.module)], asked // 2)
+        tune = some([q for q in items if for_tuning(q.module)], asked // 3)
         exam = some([q for q in items if not for_tuning(q.module)], asked)
         less = int(group == "read")
         tries = {heat: told(lesson, model, words, tune, names, shelf, samples, heat, less) for heat in heats}
@@ -278,7 +307,7 @@ def interview(lesson, asked, samples, heats, characters):
         }
         scores = {name: column(rows, form) for name, (_, form) in picked.items()}
         scores |= {name: column(rows, (name, None)) for name in ("rare name", "rare answer")}
-        scores["table's vote"] = column(rows, ("vote", None))
+        scores |= {"table's vote": column(rows, ("vote", None)), "table's doubt": column(rows, ("doubt", None))}
         for name, parts in learn.items():
             views = [
                 np.stack([column(r, (part, 2 if part == "others" else None)) for part in parts], 1)
@@ -303,8 +332,9 @@ def interview(lesson, asked, samples, heats, characters):
 
 def measure(lesson, *, seeds, exams, steps, splits, asked, samples, heats, characters):
     """All that the lesson shows as recorded: see the functions above."""
-    moved, beyond = shifted(lesson, seeds, steps, splits)
-    found = {"shift": moved, "beyond": beyond}
+    moved, beyond, parts = shifted(lesson, seeds, steps, splits)
+    found = {"shift": moved, "beyond": beyond, "parts": parts}
+    print(parts, flush=True)
     print({s: {n: np.mean(c["cover"]) for n, c in row.items()} for s, row in moved.items()}, beyond, flush=True)
     found["promise"] = promises(lesson, seeds, steps, splits)
     print({s: {n: np.mean(c["cover"]) for n, c in row.items()} for s, row in found["promise"].items()}, flush=True)

@@ -1,12 +1,16 @@
 """What lesson 32 compares with, and the bookkeeping of its exams."""
 
 import numpy as np
+import torch
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsRegressor, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.nn import functional as F
+
+from tinyfrontier.training import fit
 
 MODELS = {
     "a line": LinearRegression(),
@@ -29,6 +33,44 @@ def bolder(x, y, penalties=(0.01, 0.1, 1, 10)):
         made, key=lambda m: m.fit(x[:cut], y[:cut]).predict_log_proba(x[cut:])[range(len(x) - cut), y[cut:]].mean()
     )
     return best.fit(x, y)
+
+
+def dropout(x, y, seed, steps, rate, draws=30):
+    """A network whose hidden units are dropped at this rate, in training and in use; gives scores (draws, n, classes)."""
+    draw, d, classes = torch.Generator().manual_seed(seed), x.shape[1], int(y.max()) + 1
+    into, out = torch.randn(d, 64, generator=draw) * (2 / d) ** 0.5, torch.randn(64, classes, generator=draw) * 64**-0.5
+    parts = [part.requires_grad_() for part in (into, torch.zeros(64), out, torch.zeros(classes))]
+    inputs, labels = torch.tensor(x).float(), torch.tensor(y)
+
+    def scores(some, generator):
+        hidden = torch.relu(some @ parts[0] + parts[1])
+        kept = torch.rand(hidden.shape, generator=generator) >= rate
+        return (hidden * kept / (1 - rate)) @ parts[2] + parts[3]
+
+    def loss(generator):
+        some = torch.randint(len(inputs), (64,), generator=generator)
+        return F.cross_entropy(scores(inputs[some], generator), labels[some])
+
+    fit(parts, loss, steps=steps, lr=1e-2, seed=seed)
+
+    @torch.no_grad()
+    def tell(new):
+        generator = torch.Generator().manual_seed(seed)
+        new = torch.tensor(new).float()
+        return torch.stack([scores(new, generator) for _ in range(draws)]).double().numpy()
+
+    return tell
+
+
+def by_folds(lesson, x, y, seed, steps, folds=5):
+    """Networks that each leave out one fold; the temperature fits the scores that each gives to its own fold."""
+    fold = np.random.default_rng([9, seed]).permutation(len(x)) % folds
+    nets = [lesson.Networks(x[fold != k], y[fold != k], 10 * seed + k, steps=steps) for k in range(folds)]
+    left_out = np.zeros((len(x), int(y.max()) + 1))
+    for k, net in enumerate(nets):
+        left_out[fold == k] = net(x[fold == k])[0]
+    heat = lesson.best_heat(left_out, y)
+    return lambda new: np.mean([lesson.chances(net(new), heat) for net in nets], 0)
 
 
 def naive_sets(chances, level):
