@@ -178,7 +178,7 @@ def patients(lesson, splits):
 
 
 def shifted(lesson, seeds, steps, splits):
-    """By strength of the shift and method: mean coverage and set size, one number a seed; what cannot be mended; parts."""
+    """By strength and method: mean coverage and set size, one number a seed; what cannot be mended; who is covered."""
     found, beyond, parts_of = {}, {}, {}
     for seed in seeds:
         x, y, train, rest, net = digit_seed(lesson, seed, steps)

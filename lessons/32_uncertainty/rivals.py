@@ -36,7 +36,7 @@ def bolder(x, y, penalties=(0.01, 0.1, 1, 10)):
 
 
 def dropout(x, y, seed, steps, rate, draws=30):
-    """A network whose hidden units are dropped at this rate, in training and in use; gives scores (draws, n, classes)."""
+    """A network that drops hidden units at this rate, in training and in use; gives scores (draws, n, classes)."""
     draw, d, classes = torch.Generator().manual_seed(seed), x.shape[1], int(y.max()) + 1
     into, out = torch.randn(d, 64, generator=draw) * (2 / d) ** 0.5, torch.randn(64, classes, generator=draw) * 64**-0.5
     parts = [part.requires_grad_() for part in (into, torch.zeros(64), out, torch.zeros(classes))]
