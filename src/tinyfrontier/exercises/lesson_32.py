@@ -82,6 +82,48 @@ def _(scores, level):
     return float(np.sort(scores)[rank - 1]) if 1 <= rank <= len(scores) else math.inf
 
 
+@threshold.mistake("largest first", "the scores were sorted from the largest down. Rank 1 is the smallest.")
+def _(scores, level):
+    rank = math.ceil((len(scores) + 1) * level - 1e-9)
+    return float(np.sort(scores)[::-1][rank - 1]) if rank <= len(scores) else math.inf
+
+
+@threshold.mistake("distinct scores", "equal scores were counted once. Each has a rank of its own.")
+def _(scores, level):
+    rank, ranked = math.ceil((len(scores) + 1) * level - 1e-9), np.unique(scores)
+    return float(ranked[rank - 1]) if rank <= len(ranked) else math.inf
+
+
+@threshold.mistake("nearest rank", "the rank was rounded to the nearest whole number. Round it up.")
+def _(scores, level):
+    rank = round((len(scores) + 1) * level)
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+@threshold.mistake("a share of n", "the rank was taken among n, and so there always is one. It is taken among n + 1.")
+def _(scores, level):
+    return float(np.sort(scores)[math.ceil(len(scores) * level) - 1]) if len(scores) else math.inf
+
+
+@threshold.mistake("rank as a place", "one place too far: the score of rank 1 stands at place 0.")
+def _(scores, level):
+    rank = math.ceil((len(scores) + 1) * level - 1e-9)
+    return float(np.sort(scores)[rank]) if rank < len(scores) else math.inf
+
+
+@threshold.mistake(
+    "a quantile", "this is a quantile of the n scores, between two of them. Take the score of rank k itself."
+)
+def _(scores, level):
+    return float(np.quantile(scores, level)) if len(scores) else math.inf
+
+
+@threshold.mistake("not a number", "where the rank exceeds n, the bar is infinite: math.inf, no other value.")
+def _(scores, level):
+    rank = math.ceil((len(scores) + 1) * level - 1e-9)
+    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.nan
+
+
 @exercise(returns="float array (m,)", points=3)
 def weighted_threshold(scores, weights, new, level):
     # for each new case, add up weights from the lowest score on, score by score
@@ -158,6 +200,48 @@ def _(scores, weights, new, level):
     return np.append(scores[order], np.inf)[place]
 
 
+def _bars(scores, weights, wanted, far=0):
+    order = np.argsort(scores)
+    place = np.searchsorted(np.cumsum(weights[order]), wanted * (1 - 1e-9)) + far
+    return np.append(scores[order], np.inf)[np.minimum(place, len(scores))]
+
+
+@weighted_threshold.mistake("the other tail", "a share of 1 - level was wanted. The low scores together weigh `level`.")
+def _(scores, weights, new, level):
+    return _bars(scores, weights, (1 - level) * (weights.sum() + new))
+
+
+@weighted_threshold.mistake("all new cases", "all new weights were added up. Each new case has a bar of its own.")
+def _(scores, weights, new, level):
+    return _bars(scores, weights, level * (weights.sum() + new.sum()) + 0 * new)
+
+
+@weighted_threshold.mistake(
+    "old shares", "the old weights were made to add up to one and the new ones were not: all weights have one scale."
+)
+def _(scores, weights, new, level):
+    return _bars(scores, weights / weights.sum(), level * (1 + new))
+
+
+@weighted_threshold.mistake("one place too far", "this is the score behind the one that reaches the share.")
+def _(scores, weights, new, level):
+    return _bars(scores, weights, level * (weights.sum() + new), far=1)
+
+
+@weighted_threshold.mistake(
+    "largest first", "weights were added up from the largest score down. Begin with the smallest."
+)
+def _(scores, weights, new, level):
+    order = np.argsort(-scores)
+    place = np.searchsorted(np.cumsum(weights[order]), level * (weights.sum() + new) * (1 - 1e-9))
+    return np.append(scores[order], np.inf)[place]
+
+
+@weighted_threshold.mistake("level of the old", "`level` is a share of all weights, the new one included.")
+def _(scores, weights, new, level):
+    return _bars(scores, weights, level * weights.sum() + new)
+
+
 @exercise(
     returns="float",
     points=1,
@@ -213,6 +297,32 @@ def _(answers):
 @disagreement.mistake("minority", "this is the share outside the commonest answer, not the entropy.")
 def _(answers):
     return 1 - max(Counter(answers).values()) / len(answers)
+
+
+@disagreement.mistake("pairs", "this is the chance that two answers differ, not the entropy.")
+def _(answers):
+    return 1 - sum((n / len(answers)) ** 2 for n in Counter(answers).values())
+
+
+@disagreement.mistake("scaled", "this is the entropy as a share of its largest value. Do not divide.")
+def _(answers):
+    shares = np.array(list(Counter(answers).values())) / len(answers)
+    return float(-(shares * np.log(shares)).sum() / np.log(max(len(shares), 2)))
+
+
+@disagreement.mistake(
+    "each answer's term", "each answer was counted as often as it came. One term for each *different* answer."
+)
+def _(answers):
+    shares = np.array([answers.count(answer) for answer in answers]) / len(answers)
+    return float(-(shares * np.log(shares)).sum())
+
+
+@disagreement.mistake(
+    "empty ones left out", "empty answers were left out. An empty string is an answer like any other."
+)
+def _(answers):
+    return disagreement([answer for answer in answers if answer])
 
 
 @disagreement.mistake("share of kinds", "this is the number of kinds by the number of answers, not the entropy.")
