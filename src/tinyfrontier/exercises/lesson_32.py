@@ -105,7 +105,7 @@ def _(scores, level):
     return float(np.sort(scores)[math.ceil(len(scores) * level) - 1]) if len(scores) else math.inf
 
 
-@threshold.mistake("rank as a place", "one place too far: the score of rank 1 stands at place 0.")
+@threshold.mistake("rank as a place", "the rank was taken for a place. The score of rank 1 stands at place 0.")
 def _(scores, level):
     rank = math.ceil((len(scores) + 1) * level - 1e-9)
     return float(np.sort(scores)[rank]) if rank < len(scores) else math.inf
