@@ -6,7 +6,7 @@ from rank_bm25 import BM25Okapi
 from scipy.stats import entropy
 from tinyfrontier.beside.lesson_32.library import calibrated, mapie_intervals, mapie_sets
 from tinyfrontier.beside.lesson_32.questions import Library, Names, Question, meaning, questions, some
-from tinyfrontier.beside.lesson_32.rivals import after_looking, false_alarms, naive_sets, separation
+from tinyfrontier.beside.lesson_32.rivals import after_looking, by_folds, dropout, false_alarms, naive_sets, separation
 
 from tinyfrontier.authoring import definitions
 from tinyfrontier.data.documents import Document
@@ -50,6 +50,30 @@ def test_weights_of_one_change_nothing(lesson):
     scores = np.random.default_rng(1).random(37)
     for level in (0.1, 0.5, 0.9, 0.99):
         assert lesson.weighted_threshold(scores, np.ones(37), np.ones(1), level)[0] == lesson.threshold(scores, level)
+
+
+def test_one_stratum_changes_nothing_and_ten_have_bars_of_their_own(lesson):
+    """One part is exercise 1; of ten, each new case gets the bar of the part that it falls in."""
+    draw = np.random.default_rng(2)
+    place, scores = np.arange(200.0), draw.random(200)
+    assert (
+        lesson.by_strata(scores, place, np.array([3.0, 500.0]), 0.9, parts=1) == lesson.threshold(scores, 0.9)
+    ).all()
+    bars = lesson.by_strata(scores, place, np.array([-1.0, 105.0, 500.0]), 0.9)
+    assert bars.tolist() == [lesson.threshold(scores[k : k + 20], 0.9) for k in (0, 100, 180)]
+
+
+def test_folds_and_dropout_learn(lesson):
+    """Rivals that nobody trains well are none: on two clear classes both are right and tell probabilities."""
+    draw = np.random.default_rng(3)
+    y = np.arange(200) % 2
+    x = draw.normal(size=(200, 4)) + 4 * y[:, None]
+    told = by_folds(lesson, x, y, 0, 60)(x)
+    dropped = dropout(x, y, 0, 60, 0.5)(x)
+    assert dropped.shape == (30, 200, 2) and (dropped[0] != dropped[1]).any()
+    for p in (told, lesson.chances(dropped)):
+        assert np.abs(p.sum(1) - 1).max() < 1e-9
+        assert (p.argmax(1) == y).mean() > 0.97
 
 
 def test_disagreement_is_scipys_entropy(lesson):
