@@ -70,7 +70,8 @@ def test_folds_and_dropout_learn(lesson):
     x = draw.normal(size=(200, 4)) + 4 * y[:, None]
     told = by_folds(lesson, x, y, 0, 60)(x)
     dropped = dropout(x, y, 0, 60, 0.5)(x)
-    assert dropped.shape == (30, 200, 2) and (dropped[0] != dropped[1]).any()
+    assert dropped.shape == (30, 200, 2)
+    assert (dropped[0] != dropped[1]).any()
     for p in (told, lesson.chances(dropped)):
         assert np.abs(p.sum(1) - 1).max() < 1e-9
         assert (p.argmax(1) == y).mean() > 0.97
