@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from rank_bm25 import BM25Okapi
 from scipy.stats import entropy
+from sklearn.metrics import roc_auc_score
 from tinyfrontier.beside.lesson_32.library import calibrated, mapie_intervals, mapie_sets
 from tinyfrontier.beside.lesson_32.questions import Library, Names, Question, meaning, questions, some
 from tinyfrontier.beside.lesson_32.rivals import after_looking, by_folds, dropout, false_alarms, naive_sets, separation
@@ -133,6 +134,9 @@ def test_exams_count_what_they_say():
     """AUC with ties, false alarms at a recall, accuracy after looking, sets that add up."""
     bad = np.array([True, True, False, False])
     assert separation(np.array([2.0, 1.0, 1.0, 0.0]), bad) == 0.875
+    draw = np.random.default_rng(4)
+    score, wrong = draw.integers(0, 9, 200) / 9, draw.random(200) < 0.3
+    assert abs(separation(score, wrong) - roc_auc_score(wrong, score)) < 1e-12
     assert false_alarms(np.array([2.0, 1.0, 1.0, 0.0]), bad) == 0.5
     assert after_looking(np.array([3.0, 2.0, 1.0, 0.0]), ~bad * 1.0, np.ones(4), 0.25) == 0.75
     assert naive_sets(np.array([[0.5, 0.3, 0.2]]), 0.5).tolist() == [[True, False, False]]
