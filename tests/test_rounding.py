@@ -1,5 +1,6 @@
 """A kernel that rounds as another machine might: how far it moves what is trained, and that it repeats."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from tinyfrontier._rounding import PLAINER_PROCESSOR, round_otherwise
 
 # The hook holds for the rest of a process, so each training has its own.
 TRAIN = """
-import sys, torch
+import json, sys, torch
 from tinyfrontier._rounding import round_otherwise
 way, steps, dtype = int(sys.argv[1]), int(sys.argv[2]), getattr(torch, sys.argv[3])
 if way:
@@ -22,16 +23,14 @@ for _ in range(steps):
     optimizer.zero_grad()
     weight.square().sum().backward()
     optimizer.step()
-print(weight.tolist(), torch.rand(1).item())
+print(json.dumps([weight.tolist(), torch.rand(1).item()]))
 """
 
 
 def trained(way, steps=1, dtype="float32"):
     """The weights after so many steps, and the next random number."""
     command = [sys.executable, "-c", TRAIN, str(way), str(steps), dtype]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    weights, _, draw = out.strip().rpartition(" ")
-    return eval(weights), float(draw)
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 @pytest.mark.parametrize(("dtype", "digit"), [("float32", 2.0**-23), ("float64", 2.0**-52)])

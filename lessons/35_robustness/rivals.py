@@ -11,6 +11,11 @@ from torch import nn
 from tinyfrontier.training import seed_everything
 
 
+def _apart(z, x):
+    """Squared distances (n, m) of n images from m others."""
+    return (z**2).sum(1)[:, None] + (x**2).sum(1) - 2 * z @ x.T
+
+
 def kernel_machine(x, y, width, penalty=10.0):
     """One support vector machine a class with kernel exp(-width |a - b|^2), as scikit-learn fits them.
 
@@ -35,8 +40,7 @@ def kernel_machine(x, y, width, penalty=10.0):
         offsets[c] = float(machine.intercept_[0])
 
     def scores(z, gamma=width):
-        apart = (z**2).sum(1)[:, None] + (x**2).sum(1) - 2 * z @ x.T
-        return torch.exp(-gamma * apart) @ weights.T + offsets
+        return torch.exp(-gamma * _apart(z, x)) @ weights.T + offsets
 
     return scores
 
@@ -51,7 +55,7 @@ def neighbours(x, y, heat=None):
     """Scores of 1-nearest neighbour: minus the least squared distance to each class; softened by `heat` as a guide."""
 
     def scores(z):
-        near = -((z**2).sum(1)[:, None] + (x**2).sum(1) - 2 * z @ x.T)
+        near = -_apart(z, x)
         parts = [near[:, y == c] for c in range(10)]
         if heat is None:
             return torch.stack([part.amax(1) for part in parts], 1)

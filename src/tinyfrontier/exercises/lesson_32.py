@@ -82,10 +82,9 @@ def _(scores, level):
     return float(np.sort(scores)[rank - 1]) if 1 <= rank <= len(scores) else math.inf
 
 
-@threshold.mistake("largest first", "the scores were sorted from the largest down. Rank 1 is the smallest.")
-def _(scores, level):
-    rank = math.ceil((len(scores) + 1) * level - 1e-9)
-    return float(np.sort(scores)[::-1][rank - 1]) if rank <= len(scores) else math.inf
+threshold.slip("np.sort(scores)", "np.sort(scores)[::-1]", "largest first").says(
+    "the scores were sorted from the largest down. Rank 1 is the smallest."
+)
 
 
 @threshold.mistake("distinct scores", "equal scores were counted once. Each has a rank of its own.")
@@ -94,10 +93,9 @@ def _(scores, level):
     return float(ranked[rank - 1]) if rank <= len(ranked) else math.inf
 
 
-@threshold.mistake("nearest rank", "the rank was rounded to the nearest whole number. Round it up.")
-def _(scores, level):
-    rank = round((len(scores) + 1) * level)
-    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+threshold.slip("math.ceil((len(scores) + 1) * level - 1e-9)", "round((len(scores) + 1) * level)", "nearest rank").says(
+    "the rank was rounded to the nearest whole number. Round it up."
+)
 
 
 @threshold.mistake("a share of n", "the rank was taken among n, and so there always is one. It is taken among n + 1.")
@@ -105,10 +103,9 @@ def _(scores, level):
     return float(np.sort(scores)[math.ceil(len(scores) * level) - 1]) if len(scores) else math.inf
 
 
-@threshold.mistake("rank as a place", "the rank was taken for a place. The score of rank 1 stands at place 0.")
-def _(scores, level):
-    rank = math.ceil((len(scores) + 1) * level - 1e-9)
-    return float(np.sort(scores)[rank]) if rank < len(scores) else math.inf
+threshold.slip("[rank - 1]) if rank <= len(scores)", "[rank]) if rank < len(scores)", "rank as a place").says(
+    "the rank was taken for a place. The score of rank 1 stands at place 0."
+)
 
 
 @threshold.mistake(
@@ -118,10 +115,9 @@ def _(scores, level):
     return float(np.quantile(scores, level)) if len(scores) else math.inf
 
 
-@threshold.mistake("not a number", "where the rank exceeds n, the bar is infinite: math.inf, no other value.")
-def _(scores, level):
-    rank = math.ceil((len(scores) + 1) * level - 1e-9)
-    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.nan
+threshold.slip("math.inf", "math.nan", "not a number").says(
+    "where the rank exceeds n, the bar is infinite: math.inf, no other value."
+)
 
 
 @exercise(returns="float array (m,)", points=3)
@@ -193,53 +189,27 @@ def _(scores, weights, new, level):
     return np.full(len(new), bar)
 
 
-@weighted_threshold.mistake("n for the sum", "the share was taken of a count. It is a share of all the weights.")
-def _(scores, weights, new, level):
-    order = np.argsort(scores)
-    place = np.searchsorted(np.cumsum(weights[order]), level * (len(scores) + 1 + 0 * new) * (1 - 1e-9))
-    return np.append(scores[order], np.inf)[place]
-
-
-def _bars(scores, weights, wanted, far=0):
-    order = np.argsort(scores)
-    place = np.searchsorted(np.cumsum(weights[order]), wanted * (1 - 1e-9)) + far
-    return np.append(scores[order], np.inf)[np.minimum(place, len(scores))]
-
-
-@weighted_threshold.mistake("the other tail", "a share of 1 - level was wanted. The low scores together weigh `level`.")
-def _(scores, weights, new, level):
-    return _bars(scores, weights, (1 - level) * (weights.sum() + new))
-
-
-@weighted_threshold.mistake("all new cases", "all new weights were added up. Each new case has a bar of its own.")
-def _(scores, weights, new, level):
-    return _bars(scores, weights, level * (weights.sum() + new.sum()) + 0 * new)
-
-
-@weighted_threshold.mistake(
-    "old shares", "the old weights were made to add up to one and the new ones were not: all weights have one scale."
+weighted_threshold.slip("(held[-1] + new)", "(len(scores) + 1 + 0 * new)", "n for the sum").says(
+    "the share was taken of a count. It is a share of all the weights."
 )
-def _(scores, weights, new, level):
-    return _bars(scores, weights / weights.sum(), level * (1 + new))
-
-
-@weighted_threshold.mistake("one place too far", "this is the score behind the one that reaches the share.")
-def _(scores, weights, new, level):
-    return _bars(scores, weights, level * (weights.sum() + new), far=1)
-
-
-@weighted_threshold.mistake(
-    "largest first", "weights were added up from the largest score down. Begin with the smallest."
+weighted_threshold.slip("level * (", "(1 - level) * (", "the other tail").says(
+    "a share of 1 - level was wanted. The low scores together weigh `level`."
 )
-def _(scores, weights, new, level):
-    order = np.argsort(-scores)
-    place = np.searchsorted(np.cumsum(weights[order]), level * (weights.sum() + new) * (1 - 1e-9))
-    return np.append(scores[order], np.inf)[place]
-
-
-@weighted_threshold.mistake("level of the old", "`level` is a share of all weights, the new one included.")
-def _(scores, weights, new, level):
-    return _bars(scores, weights, level * weights.sum() + new)
+weighted_threshold.slip("(held[-1] + new)", "(held[-1] + new.sum() + 0 * new)", "all new cases").says(
+    "all new weights were added up. Each new case has a bar of its own."
+)
+weighted_threshold.slip("np.cumsum(weights[order])", "np.cumsum(weights[order] / weights.sum())", "old shares").says(
+    "the old weights were made to add up to one and the new ones were not: all weights have one scale."
+)
+weighted_threshold.slip("np.inf)[place]", "[np.inf] * 2)[place + 1]", "one place too far").says(
+    "this is the score behind the one that reaches the share."
+)
+weighted_threshold.slip("np.argsort(scores)", "np.argsort(-scores)", "largest first").says(
+    "weights were added up from the largest score down. Begin with the smallest."
+)
+weighted_threshold.slip("level * (held[-1] + new)", "(level * held[-1] + new)", "level of the old").says(
+    "`level` is a share of all weights, the new one included."
+)
 
 
 @exercise(

@@ -70,17 +70,9 @@ def _(label, decision, group):
     return found
 
 
-@rates.mistake(
-    "label and decision exchanged", "label and decision changed places. These are rates of the decision, among labels."
-)
-def _(label, decision, group):
-    found = np.full((group.max() + 1, 3), np.nan)
-    for k in range(len(found)):
-        mine = group == k
-        for column, people in enumerate((mine, mine & (decision == 1), mine & (decision == 0))):
-            if people.any():
-                found[k, column] = label[people].mean()
-    return found
+rates.slip(
+    "    found = np.full", "    label, decision = decision, label\n    found = np.full", "label and decision exchanged"
+).says("label and decision changed places. These are rates of the decision, among labels.")
 
 
 @rates.mistake("of the group", "you divided by the whole group. TPR and FPR divide by the people with that label.")
@@ -222,17 +214,9 @@ reweigh.slip("(label == y).mean() * (group == g).mean()", "(label == y).mean()",
 )
 
 
-@reweigh.mistake(
-    "normalised", "right up to a factor: you divided by a sum or a mean. The text wants the ratio of shares as it is."
+reweigh.slip("return weight", "return weight / weight.sum()", "normalised").says(
+    "right up to a factor: you divided by a sum or a mean. The text wants the ratio of shares as it is."
 )
-def _(label, group):
-    weight = np.zeros(len(label))
-    for y in np.unique(label):
-        for g in np.unique(group):
-            cell = (label == y) & (group == g)
-            if cell.any():
-                weight[cell] = (label == y).mean() * (group == g).mean() / cell.mean()
-    return weight / weight.sum()
 
 
 @exercise(returns="float array (n,)", points=3)
