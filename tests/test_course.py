@@ -24,6 +24,12 @@ def load_launcher():
     return module
 
 
+@pytest.fixture(autouse=True)
+def tested_versions(monkeypatch):
+    """The launcher under test installs what every student gets, also where the tests run with other versions."""
+    monkeypatch.delenv("TINYFRONTIER_VERSIONS", raising=False)
+
+
 @pytest.fixture
 def course():
     return load_launcher()

@@ -23,6 +23,9 @@ CONSTRAINTS = [
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     if line.strip() and not line.startswith("#")
 ]
+as_tested = pytest.mark.skipif(
+    os.environ.get("TINYFRONTIER_VERSIONS", "tested") != "tested", reason="other versions were asked for"
+)
 
 
 def plain(name: str) -> str:
@@ -72,9 +75,7 @@ def test_each_version_is_pinned_once_for_any_python():
             assert len(names) == len(set(names))
 
 
-@pytest.mark.skipif(
-    os.environ.get("TINYFRONTIER_VERSIONS", "tested") != "tested", reason="other versions were asked for"
-)
+@as_tested
 def test_what_is_installed_is_what_is_tested():
     """The running environment holds the tested version of each listed package that it holds at all."""
     other = []
@@ -90,6 +91,7 @@ def test_what_is_installed_is_what_is_tested():
     assert other == []
 
 
+@as_tested
 def test_every_installed_package_has_a_tested_version():
     """What the requirements bring with them is pinned too, so that a learner gets what was tested."""
     pinned, waiting, seen = {plain(line.name) for line in CONSTRAINTS}, ["tinyfrontier"], set()
