@@ -1,0 +1,196 @@
+"""Lesson 37's d-separation, back door and regression against networkx and SciPy; its coloured digits and rivals."""
+
+import numpy as np
+import pytest
+import torch
+from tinyfrontier.beside.lesson_37 import coloured, library
+from tinyfrontier.beside.lesson_37.rivals import double_lasso, doubly_robust, stepwise, turned, weighted
+
+from tinyfrontier.authoring import definitions
+
+
+@pytest.fixture(scope="module")
+def lesson():
+    """Everything that the lesson defines."""
+    return definitions(37)
+
+
+def test_separation_is_networkxs(lesson):
+    """On 1,000 random graphs with random questions d-separation agrees with networkx."""
+    chance = np.random.default_rng(99)
+    for _ in range(1000):
+        graph = lesson.random_graph(chance, chance.integers(2, 10), chance.uniform(0.1, 0.7))
+        x, y, *rest = chance.permutation(len(graph)).tolist()
+        given = set(rest[: chance.integers(len(rest) + 1)])
+        assert lesson.separated(graph, x, y, given) == library.is_separated(graph, x, y, given)
+
+
+def test_a_back_door_set_is_found_where_networkx_finds_one(lesson):
+    """Sets exist for the same graphs, hold no effect of the treatment, and separate when its arrows are cut."""
+    chance, found = np.random.default_rng(98), 0
+    for _ in range(300):
+        graph = lesson.random_graph(chance, 7, 0.4)
+        t, y = sorted(chance.choice(7, 2, replace=False).tolist())
+        seen = set(chance.permutation([v for v in graph if v not in (t, y)])[:3].tolist())
+        z = lesson.back_door(graph, t, y, seen)
+        assert (z is not None) == library.has_back_door_set(graph, t, y, seen)
+        if z is not None:
+            found += 1
+            cut = {v: tuple(p for p in graph[v] if p != t) for v in graph}
+            assert library.is_separated(cut, t, y, z)
+            assert not z & lesson.effects_of(graph, t)
+    assert 50 < found < 300
+
+
+def test_effects_are_networkxs_descendants(lesson):
+    """What lies below a variable is what networkx calls its descendants, and itself."""
+    import networkx as nx
+
+    graph = lesson.random_graph(np.random.default_rng(97), 9, 0.3)
+    for v in graph:
+        assert lesson.effects_of(graph, v) == nx.descendants(library.digraph(graph), v) | {v}
+
+
+def test_regression_is_scipys_and_least_squares(lesson):
+    """One column: SciPy's slope and error; several: NumPy's least squares."""
+    chance = np.random.default_rng(96)
+    values = {name: chance.normal(size=60) for name in "TABY"}
+    values["Y"] += 2 * values["T"] - values["A"]
+    assert np.allclose(lesson.regress(values, "T", "Y", ()), library.scipy_slope(values["T"], values["Y"]), atol=1e-10)
+    table = np.column_stack([values["T"], values["A"], values["B"], np.ones(60)])
+    expected = np.linalg.lstsq(table, values["Y"], rcond=None)[0][0]
+    assert abs(lesson.regress(values, "T", "Y", {"A", "B"})[0] - expected) < 1e-10
+
+
+def test_the_twins_are_one_table(lesson):
+    """Cause and effect worlds imply the same covariances, and opposite effects of T on Y."""
+    tables = []
+    for model, sizes in ((lesson.CAUSE, {}), (lesson.EFFECT, {"T": 2**0.5, "W": 0.5**0.5})):
+        noise = {v: sizes.get(v, 1.0) * np.eye(3)[i] for i, v in enumerate(model)}
+        rows = lesson.run(model, noise)
+        rows = np.stack([rows[v] for v in "WTY"])
+        tables.append(rows @ rows.T)
+    assert np.allclose(*tables)
+
+
+def test_doing_cuts_the_arrows_into_what_is_set(lesson):
+    """Causes stay as they were, the variable is what it was set to, effects follow."""
+    noise = {v: np.arange(3.0) for v in "WTY"}
+    before, after = lesson.run(lesson.CAUSE, noise), lesson.run(lesson.CAUSE, noise, {"T": 7.0})
+    assert np.array_equal(before["W"], after["W"])
+    assert (after["T"] == 7).all()
+    assert np.allclose(after["Y"], noise["Y"] - 3.5 + 2 * after["W"])
+
+
+def test_worlds_have_the_effect_that_doing_shows(lesson):
+    """The truth of a random world is the sum over paths of products of weights."""
+    for seed in range(5):
+        world = lesson.random_world(seed)
+        total = dict.fromkeys(world.model, 0.0) | {world.t: 1.0}
+        for v, causes in world.model.items():
+            if v != world.t:
+                total[v] = sum(w * total[p] for p, w in causes.items())
+        assert abs(total[world.y] - world.truth) < 1e-9
+        assert len(world.seen) == 4
+
+
+def test_other_lives_are_the_models_own(lesson):
+    """Abduction, action, prediction with the true weights equals running the model again with the same noise."""
+    chance = np.random.default_rng(95)
+    noise = {v: chance.normal(size=20) for v in lesson.CAUSE}
+    seen = np.column_stack(list(lesson.run(lesson.CAUSE, noise).values()))
+    weights = np.array([[0, 0, 0], [1, 0, 0], [2, -0.5, 0]])
+    truth = np.column_stack(list(lesson.run(lesson.CAUSE, noise, {"T": -1.0}).values()))
+    assert np.allclose(lesson.would_have(weights, seen, 1, -1.0), truth)
+
+
+def test_instruments_find_what_regression_misses(lesson):
+    """With many rows and a strong instrument two stages find 0.5, and one instrument gives a ratio of covariances."""
+    assert abs(lesson.with_instrument(1.0, 0.0, 0, n=100000)[1] - 0.5) < 0.03
+    z, t, y = np.random.default_rng(94).normal(size=(3, 30))
+    ratio = np.cov(z, y)[0, 1] / np.cov(z, t)[0, 1]
+    assert abs(lesson.two_stages(z[:, None], t + z, y) - np.cov(z, y)[0, 1] / np.cov(z, t + z)[0, 1]) < 1e-9
+    assert np.isfinite(ratio)
+
+
+def test_the_penalty_is_autograds(lesson):
+    """The closed form equals the squared slope that autograd finds, gradient included."""
+    draw = torch.Generator().manual_seed(3)
+    logits = torch.randn(25, generator=draw, dtype=torch.float64).requires_grad_()
+    labels = (torch.rand(25, generator=draw) < 0.5).double()
+    scale = torch.ones((), dtype=torch.float64, requires_grad=True)
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(scale * logits, labels)
+    (slope,) = torch.autograd.grad(loss, scale, create_graph=True)
+    ours, theirs = (torch.autograd.grad(p, logits)[0] for p in (lesson.penalty(logits, labels), slope**2))
+    assert abs(float(lesson.penalty(logits, labels) - slope**2)) < 1e-12
+    assert (ours - theirs).abs().max() < 1e-12
+
+
+def test_estimators_find_an_effect_without_hidden_causes():
+    """Weights and doubly robust estimates lie within four standard errors of the truth when all causes are seen."""
+    chance = np.random.default_rng(93)
+    w = chance.normal(size=(4000, 2))
+    t = (w[:, 0] + 0.6 * chance.logistic(size=4000) > 0) * 1.0
+    x = np.column_stack([w, t, 0.7 * t + w @ [1, -1] + chance.normal(size=4000)])
+    for way in (weighted, doubly_robust):
+        effect, error = way(x, 2, 3, {0, 1})
+        assert abs(effect - 0.7) < 4 * error < 0.4
+    assert stepwise(x, 2, 3, {0, 1}) == {0, 1}
+    assert double_lasso(x, 2, 3, {0, 1}, 0.01) == {0, 1}
+    assert double_lasso(x, 2, 3, set(), 0.01) == set()
+
+
+def test_turned_arrows_leave_a_graph_without_cycles():
+    """As many arrows as before; none turned changes nothing; a negative count is named."""
+    import networkx as nx
+
+    graph = {0: (), 1: (0,), 2: (0, 1), 3: (1, 2)}
+    for k in (0, 1, 3):
+        found = turned(graph, k, np.random.default_rng(k))
+        assert nx.is_directed_acyclic_graph(library.digraph(found))
+        assert sum(map(len, found.values())) == 5
+    assert turned(graph, 0, np.random.default_rng(0)) == graph
+    assert turned(graph, 1, np.random.default_rng(0)) != graph
+    with pytest.raises(ValueError, match="count"):
+        turned(graph, -1, np.random.default_rng(0))
+
+
+def test_coloured_digits_agree_as_asked():
+    """Colours agree with labels in the asked share, half the numbers are 0, and bad input is named."""
+    place = coloured.places(1, (0.9, 0.6), count=3000)
+    for pictures, share in zip(place.taught, (0.9, 0.6), strict=True):
+        assert abs((pictures.y == pictures.colour).float().mean() - share) < 0.03
+        halves = pictures.x.view(-1, 2, 24)
+        assert (halves[torch.arange(3000), 1 - pictures.colour] == 0).all()
+    both = coloured.together(place.taught)
+    assert both.environment.bincount().tolist() == [3000, 3000]
+    x = place.taught[0].x
+    turned_round = coloured.other_colour(x, torch.ones(3000, dtype=torch.bool))
+    assert torch.equal(coloured.without_colour(x), coloured.without_colour(turned_round))
+    with pytest.raises(ValueError, match="agreement"):
+        coloured.raw(np.arange(9), 3, 1.5, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="agreements"):
+        coloured.places(0, ())
+
+
+def test_grey_learners_do_not_see_colour(lesson):
+    """What grey learns from is the same whatever the colours, and balanced groups are cells of label and colour."""
+    taught = coloured.together(coloured.places(2, (0.9, 0.7), count=200).taught)
+    flipped = taught._replace(x=coloured.other_colour(taught.x, torch.ones(400, dtype=torch.bool)))
+    assert torch.equal(lesson.grouped(taught, "grey", 0)[0], lesson.grouped(flipped, "grey", 0)[0])
+    cells = lesson.grouped(taught, "balanced", 0)[2]
+    assert torch.equal(cells, (2 * taught.y).long() + taught.colour)
+    mixed = lesson.grouped(taught, "IRM, shuffled", 0)[2]
+    assert torch.equal(mixed.bincount(), taught.environment.bincount())
+    assert not torch.equal(mixed, taught.environment)
+
+
+def test_training_twice_gives_the_same_network(lesson):
+    """Same seed, same weights, for every way; colour is what plain training leans on."""
+    place = coloured.places(3, (0.9, 0.8, 0.7), count=300)
+    taught = coloured.together(place.taught)
+    for how, strength in (("ERM", 0.0), ("IRM", 100.0), ("V-REx", 100.0), ("group DRO", 0.1)):
+        nets = [lesson.train(taught, how, strength, steps=20, seed=5) for _ in range(2)]
+        assert torch.equal(nets[0][0].weight, nets[1][0].weight)
+    net = lesson.train(taught, "ERM", decay=1e-3, steps=100)
+    assert lesson.right(net, "ERM", place.exam[0.1]) < 0.4 < lesson.right(net, "ERM", place.exam[0.9])
