@@ -88,6 +88,11 @@ def together(sets):
     return Pictures(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
+def side_by_side(sets):
+    """Several Pictures of one size, each for a run of its own: x (runs, n, 48), and the rest (runs, n)."""
+    return Pictures(*(torch.stack(part) for part in zip(*sets, strict=True)))
+
+
 def painted(images, colour):
     """RGB images (n, 8, 8, 3), colour 0 red and 1 green."""
     found = np.zeros((*images.shape, 3))
@@ -96,9 +101,9 @@ def painted(images, colour):
 
 
 def without_colour(x):
-    """The same pictures (n, 48), half of each colour."""
-    grey = x.view(len(x), 2, -1).sum(1)
-    return torch.cat([grey, grey], 1) / 2
+    """The same pictures (..., 48), half of each colour."""
+    grey = x.unflatten(-1, (2, -1)).sum(-2)
+    return torch.cat([grey, grey], -1) / 2
 
 
 def other_colour(x, which):

@@ -71,9 +71,10 @@ def doubly_robust(x, t, y, columns):
 
 
 def turned(graph, count, chance):
-    """The graph with `count` arrows turned around, chosen at random so that no cycle arises.
+    """The graph with `count` different arrows turned around, chosen at random so that no cycle arises.
 
-    A dict of name to tuple of parents; an arrow that cannot be turned without a cycle is passed over.
+    A dict of name to tuple of parents; an arrow that cannot be turned without a cycle is passed over, and none is
+    turned back.
 
     Raises:
         ValueError: if `count` is negative.
@@ -84,14 +85,16 @@ def turned(graph, count, chance):
         raise ValueError(f"count must not be negative, got {count}")
     drawn = nx.DiGraph([(p, v) for v in graph for p in graph[v]])
     drawn.add_nodes_from(graph)
-    for _ in range(count):
-        arrows = list(drawn.edges)
-        for i in chance.permutation(len(arrows)):
-            tail, head = arrows[i]
-            drawn.remove_edge(tail, head)
-            drawn.add_edge(head, tail)
-            if nx.is_directed_acyclic_graph(drawn):
-                break
+    arrows = list(drawn.edges)
+    for i in chance.permutation(len(arrows)):
+        tail, head = arrows[i]
+        if count == 0:
+            break
+        drawn.remove_edge(tail, head)
+        drawn.add_edge(head, tail)
+        if nx.is_directed_acyclic_graph(drawn):
+            count -= 1
+        else:
             drawn.remove_edge(head, tail)
             drawn.add_edge(tail, head)
     return {v: tuple(drawn.predecessors(v)) for v in graph}
