@@ -104,9 +104,3 @@ def without_colour(x):
     """The same pictures (..., 48), half of each colour."""
     grey = x.unflatten(-1, (2, -1)).sum(-2)
     return torch.cat([grey, grey], -1) / 2
-
-
-def other_colour(x, which):
-    """The pictures (n, 48), those in the mask (n,) in the other colour."""
-    halves = x.view(len(x), 2, -1)
-    return torch.where(which[:, None, None], halves.flip(1), halves).flatten(1)

@@ -1,78 +1,70 @@
-"""What lesson 37 records: every way of learning under shift, tuned by three rules, in environments of three gaps."""
+"""What lesson 37 records: every way of learning under shift, tuned by three rules, in environments of four kinds.
 
-from functools import cache
+All networks of a way (settings, seeds, environments left out) are trained side by side as one.
+"""
 
 import numpy as np
-from tinyfrontier.beside.lesson_37.coloured import places, together
+import torch
+from tinyfrontier.beside.lesson_37.coloured import places, side_by_side, together
 
-PLAIN = [(0.0, 0.0), (0.0, 1e-3), (0.0, 3e-3)]  # strength and decay
-PRESSED = [(1e2, 0.0), (1e3, 0.0), (1e4, 0.0)]
+PLAIN = [(0.0, d) for d in (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)]
+PRESSED = [(s, d) for s in (1e1, 1e2, 1e3, 1e4) for d in (0.0, 1e-3)]
+WORST = [(s, d) for s in (0.01, 0.1, 0.5, 1.0) for d in (0.0, 1e-3)]
 GRID = {
     "ERM": PLAIN,
-    "group DRO": [(0.01, 0.0), (0.1, 0.0), (0.1, 1e-3)],
+    "group DRO": WORST,
     "V-REx": PRESSED,
     "IRM": PRESSED,
     "IRM, shuffled": PRESSED,
     "balanced": PLAIN,
+    "DRO by colour": WORST,
     "grey": PLAIN,
 }
-SETTINGS = {"gaps": [0.05, 0.1, 0.18], "tuning": [0], "seeds": [100, 101, 102, 103, 104], "steps": 150}
-QUICK = {"gaps": [0.1], "tuning": [0], "seeds": [100], "steps": 3}
-STOPS = 3  # times to stop at, evenly spaced
+RULES = "held-out environments", "same environments", "the exam"
+SETTINGS = {
+    "environments": [[0.85, 0.8, 0.75], [0.9, 0.8, 0.7], [0.98, 0.8, 0.62], [0.9, 0.6, 0.3]],
+    "tuning": [0, 1, 2],
+    "seeds": [100, 101, 102, 103, 104],
+    "steps": 200,
+}
+QUICK = {"environments": [[0.9, 0.8, 0.7]], "tuning": [0], "seeds": [100], "steps": 4}
+STOPS = 4  # times to stop at, evenly spaced
 
 
-def agreements(gap):
-    """Of colour and label in the three environments."""
-    return 0.8 + gap, 0.8, 0.8 - gap
+def one_way(lesson, how, sets, tests, seeds, steps):
+    """Accuracies {test: {(strength, decay, stop): one a run}}, each setting trained on each of the sets."""
+    grid, runs = GRID[how], len(sets)
+    taught, asked = side_by_side(sets * len(grid)), {k: side_by_side(v * len(grid)) for k, v in tests.items()}
+    strength, decay = (torch.tensor(column).repeat_interleave(runs) for column in zip(*grid, strict=True))
+    found = {name: {} for name in tests}
+
+    def watch(step, net):
+        if (step + 1) % (steps // STOPS) == 0:
+            for name, pictures in asked.items():
+                scores = lesson.right(net, how, pictures).view(len(grid), runs).tolist()
+                found[name] |= {(*pair, step + 1): row for pair, row in zip(grid, scores, strict=True)}
+
+    lesson.train(taught, how, strength, decay, seeds * len(grid), steps=steps, watch=watch)
+    return found
 
 
-@cache
-def drawn(seed, gap):
-    """The places of one seed, drawn once."""
-    return places(seed, agreements(gap))
-
-
-def one_way(lesson, how, gap, tuning, seeds, steps):
-    """Scores by (setting, stop): on held-out environments, on the same ones, and on the exams, a row a seed."""
-    held, same, exam = {}, {}, {}
-    for setting in GRID[how]:
-        for seed in tuning:
-            place = drawn(seed, gap)
-            for out in range(3):
-                taught = together([each for i, each in enumerate(place.taught) if i != out])
-
-                def left_out(step, net, setting=setting, place=place, out=out):
-                    if (step + 1) % (steps // STOPS) == 0:
-                        score = lesson.right(net, how, place.held_out[out])
-                        held.setdefault((*setting, step + 1), []).append(score)
-
-                lesson.train(taught, how, *setting, seed=seed, steps=steps, watch=left_out)
-        for seed in seeds:
-            place = drawn(seed, gap)
-
-            def examined(step, net, setting=setting, place=place):
-                if (step + 1) % (steps // STOPS) == 0:
-                    key = (*setting, step + 1)
-                    mean = np.mean([lesson.right(net, how, each) for each in place.held_out])
-                    same.setdefault(key, []).append(float(mean))
-                    row = {str(a): lesson.right(net, how, each) for a, each in place.exam.items()}
-                    exam.setdefault(key, []).append(row)
-
-            lesson.train(together(place.taught), how, *setting, seed=seed, steps=steps, watch=examined)
-    return held, same, exam
-
-
-def measure(lesson, *, gaps, tuning, seeds, steps):
-    """What each rule picks, and exam accuracies of each seed there, by gap, rule, way and agreement."""
+def measure(lesson, *, environments, tuning, seeds, steps):
+    """What each rule picks, and exam accuracies of each seed there, by environments, rule and way."""
     found, picked = {}, {}
-    for gap in gaps:
+    for agreements in environments:
+        name = ", ".join(f"{a:.0%}" for a in agreements)
+        found[name], picked[name] = ({rule: {} for rule in RULES} for _ in range(2))
+        tried, judged = ([places(s, agreements) for s in group] for group in (tuning, seeds))
+        folds = [(i, place) for place in tried for i in range(len(agreements))]
+        rest = [together(p.taught[:i] + p.taught[i + 1 :]) for i, p in folds]
         for how in GRID:
-            held, same, exam = one_way(lesson, how, gap, tuning, seeds, steps)
-            turned = {key: [row["0.1"] for row in rows] for key, rows in exam.items()}
-            rules = {"held-out environments": held, "same environments": same, "the exam": turned}
-            for rule, scores in rules.items():
-                key = max(scores, key=lambda k: np.mean(scores[k]))
-                rows = {a: [row[a] for row in exam[key]] for a in exam[key][0]}
-                picked.setdefault(str(gap), {}).setdefault(rule, {})[how] = list(key)
-                found.setdefault(str(gap), {}).setdefault(rule, {})[how] = rows
+            left = {"left out": [p.held_out[i] for i, p in folds]}
+            ours = [s for s in tuning for _ in agreements]
+            held = one_way(lesson, how, rest, left, ours, steps)["left out"]
+            tests = {"same": [together(p.held_out) for p in judged], "exam": [p.exam[0.1] for p in judged]}
+            scores = one_way(lesson, how, [together(p.taught) for p in judged], tests, seeds, steps)
+            for rule, by in zip(RULES, (held, scores["same"], scores["exam"]), strict=True):
+                key = max(by, key=lambda k: np.mean(by[k]))
+                picked[name][rule][how] = list(key)
+                found[name][rule][how] = [round(v, 4) for v in scores["exam"][key]]
     return {"exam": found, "picked": picked}

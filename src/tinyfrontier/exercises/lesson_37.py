@@ -70,9 +70,31 @@ def _():
     yield "two routes, both closed", {"A": (), "B": ("A",), "C": ("A",), "D": ("B", "C")}, "A", "D", {"B", "C"}
     yield "B to C, by a fork and a collider", {"A": (), "B": ("A",), "C": ("A",), "D": ("B", "C")}, "B", "C", {"A"}
     yield "a fork closed, a collider open", {"A": (), "B": ("A",), "C": ("A",), "D": ("B", "C")}, "B", "C", {"A", "D"}
+    three = {"A": (), "B": (), "C": (), "D": ("A", "B", "C")}
+    yield "three causes of one known effect", three, "A", "C", {"B", "D"}
+    yield "three causes, first and second", three, "A", "B", {"C", "D"}
+    yield "three causes, nothing known", three, "A", "C", {"B"}
+    cousins = {"G": (), "P": ("G",), "Q": ("G",), "A": ("P",), "C": ("Q",)}
+    yield "a common cause two levels up", cousins, "A", "C", set()
+    yield "a common cause two levels up, known", cousins, "A", "C", {"G"}
+    yield "its effects first", dict(reversed(cousins.items())), "A", "C", set()
+    far = {v: set(p) for v, p in zip("GPQRSAC", ("", "G", "G", "P", "Q", "R", "S"), strict=True)}
+    yield "a common cause three levels up, causes as sets", far, "A", "C", set()
+    yield "effects first, causes as lists", {v: [*far[v]] for v in reversed(far)}, "A", "C", set()
+    yield "any order", {v: far[v] for v in "PAGCRQS"}, "A", "C", set()
+    below = {"A": (), "C": (), "B": ("A", "C"), "D": ("B",), "E": ("D",), "F": ("E",)}
+    yield "an effect two below the collider is known", below, "A", "C", {"E"}
+    yield "an effect three below the collider is known", below, "A", "C", {"F"}
+    longer = {"A": (), "B": ("A",), "D": ("A",), "E": ("D",), "C": ("B", "E")}
+    yield "the short route closed, the long one open", longer, "A", "C", {"B"}
+    yield "both routes closed", longer, "A", "C", {"B", "E"}
+    yield "0 is a fork", {0: (), 1: (0,), 2: (0,)}, 1, 2, set()
+    yield "0 is a fork, known", {0: (), 1: (0,), 2: (0,)}, 1, 2, {0}
+    yield "0 is a collider, known", {1: (), 2: (), 0: (1, 2)}, 1, 2, {0}
+    yield "0 is asked about", {0: (), 1: (0,), 2: (1,)}, 2, 0, set()
     chance = np.random.default_rng(37)
-    for size in (5, 6, 7):
-        graph = {v: tuple(u for u in range(v) if chance.random() < 0.4) for v in range(size)}
+    for size in (5, 6, 7, 8):
+        graph = {v: [u for u in range(v) if chance.random() < 0.4] for v in range(size)}
         first, last, *rest = chance.permutation(size).tolist()
         yield f"a random graph of {size}", graph, first, last, set(rest[: size // 3])
 
@@ -114,6 +136,80 @@ separated.slip("return y not in reached", "return y in reached", "upside down").
 separated.slip("kept, todo = set(), [x, y, *given]", "kept, todo = set(graph), []", "everything kept").says(
     "all variables were kept. An effect that nobody knows opens nothing: keep x, y, given, and what lies above."
 )
+
+
+separated.slip(
+    "kept, todo = set(), [x, y, *given]\n"
+    "    while todo:\n"
+    "        v = todo.pop()\n"
+    "        kept.add(v)\n"
+    "        todo += graph[v]\n"
+    "    joined = {v: set() for v in kept}\n"
+    "    for v in kept:\n"
+    "        family = {v, *graph[v]}\n",
+    "kept = {x, y, *given}.union(*(graph[v] for v in (x, y, *given)))\n"
+    "    joined = {v: set() for v in kept}\n"
+    "    for v in kept:\n"
+    "        family = {v, *graph[v]} & kept\n",
+    "one level up",
+).says("direct causes were kept, but not theirs. Keep everything above x, y and given, however far.")
+separated.slip(
+    "while todo:\n        v = todo.pop()\n        kept.add(v)\n        todo += graph[v]\n    joined",
+    "kept |= {*todo}\n    for v in graph:\n        kept |= {*graph[v]} if v in kept else set()\n    for v in kept.copy():\n"
+    "        kept |= {*graph[v]}\n    joined",
+    "one pass",
+).says("one pass over the graph does not find all that lies above. Go on until nothing new is kept.")
+separated.slip(
+    "for member in family:\n            joined[member] |= family",
+    "for a, b in zip([v, *graph[v]], [*graph[v], v]):\n            joined[a].add(b)\n            joined[b].add(a)",
+    "married in a row",
+).says("of three causes of one child the outer two were not joined. Join each with every other.")
+
+
+def routes(graph, x, y):
+    """All paths from x to y, arrows either way."""
+    around = {v: {*graph[v], *(c for c in graph if v in graph[c])} for v in graph}
+    todo = [[x]]
+    while todo:
+        path = todo.pop()
+        if path[-1] == y:
+            yield path
+        else:
+            todo += [[*path, v] for v in around[path[-1]] if v not in path]
+
+
+def path_is_closed(graph, path, given, levels):
+    """Whether a path lets nothing through, if effects of a collider count down to so many levels."""
+    for a, b, c in zip(path, path[1:], path[2:], strict=False):
+        known = {b}
+        for _ in range(levels):
+            known |= {child for child in graph if known & {*graph[child]}}
+        meets = a in graph[b] and c in graph[b]
+        if (not known & given) if meets else b in given:
+            return True
+    return False
+
+
+@separated.mistake("collider alone", "a collider opens, too, when an effect of it is known, not only when it is itself.")
+def _(graph, x, y, given):
+    return all(path_is_closed(graph, path, {*given}, 0) for path in routes(graph, x, y))
+
+
+@separated.mistake("its children only", "a collider opens when anything below it is known, however far, not only its direct effects.")
+def _(graph, x, y, given):
+    return all(path_is_closed(graph, path, {*given}, 1) for path in routes(graph, x, y))
+
+
+@separated.mistake("two levels below", "a collider opens when anything below it is known, also three arrows away.")
+def _(graph, x, y, given):
+    return all(path_is_closed(graph, path, {*given}, 2) for path in routes(graph, x, y))
+
+
+@separated.mistake("shortest path", "only shortest paths were looked at. A longer one may be open where the short one is closed.")
+def _(graph, x, y, given):
+    found = [*routes(graph, x, y)]
+    short = min(map(len, found), default=0)
+    return all(path_is_closed(graph, path, {*given}, len(graph)) for path in found if len(path) == short)
 
 
 @separated.mistake("directed", "only walks along the arrows were tried. Influence also flows back to a common cause.")
@@ -174,6 +270,22 @@ would_have.slip("noise = seen - seen @ weights.T", "noise = 0 * seen", "no abduc
 would_have.slip("seen @ weights.T", "seen @ weights", "transposed").says(
     "the weights were read sideways: weights[i, j] is the arrow from j to i."
 )
+would_have.slip(
+    "noise = seen - seen @ weights.T\n"
+    "    other = np.empty_like(seen)\n"
+    "    for i in range(seen.shape[1]):\n"
+    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[i, :i]",
+    "noise = seen - seen @ weights\n"
+    "    other = np.empty_like(seen)\n"
+    "    for i in range(seen.shape[1]):\n"
+    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[:i, i]",
+    "transposed throughout",
+).says("the weights were read sideways: weights[i, j] is the arrow from j to i.")
+would_have.slip(
+    "if i == place:\n            other[:, i] = value",
+    "if i == place:\n            other[:, i] = value + other[:, :i] @ weights[i, :i]",
+    "not cut",
+).says("the variable that was set still listens to its causes. To set it is to cut the arrows into it.")
 would_have.slip("other[:, :i] @ weights[i, :i]", "seen[:, :i] @ weights[i, :i]", "old parents").says(
     "effects were computed from what was seen. They follow from what would have been."
 )
@@ -233,6 +345,7 @@ def _():
         yield f"forty rows, {instruments} of them" if instruments > 1 else "forty rows", z, t, 0.5 * t - 2 * u + 3
     yield "far from zero", z + 100, t + 1000, 0.5 * t - 2 * u - 500
     yield "as many rows as numbers to fit", z[:4], t[:4], (0.5 * t - 2 * u)[:4]
+    yield "a negative effect", z, t, 3 * u - 1.5 * t + 2
     yield "no effect", z, t, chance.normal(size=40)
 
 
@@ -256,6 +369,14 @@ two_stages.slip(
     "return float(fitted @ y / (fitted @ fitted))",
     "no intercept, second",
 ).says("the second stage has no column of ones.")
+two_stages.slip(
+    "table = np.column_stack([np.ones(len(t)), z])\n"
+    "    fitted = table @ np.linalg.lstsq(table, t, rcond=None)[0]\n"
+    "    second = np.column_stack([np.ones(len(t)), fitted])\n"
+    "    return float(np.linalg.lstsq(second, y, rcond=None)[0][1])",
+    "fitted = z @ np.linalg.lstsq(z, t, rcond=None)[0]\n    return float(fitted @ y / (fitted @ fitted))",
+    "no intercept anywhere",
+).says("neither stage has a column of ones.")
 two_stages.slip("table = np.column_stack([np.ones(len(t)), z])", "table = z", "no intercept, first").says(
     "the first stage has no column of ones."
 )
@@ -268,45 +389,56 @@ two_stages.slip("[np.ones(len(t)), fitted]", "[np.ones(len(t)), fitted, z]", "z 
 )
 
 
-@exercise(returns="float tensor, no axis", points=2, extreme={"logits": 1e4})
+@exercise(returns="float tensor (...)", points=2, extreme={"logits": 1e6}, constants=("labels",))
 def penalty(logits, labels):
-    slope = sum((1 / (1 + torch.exp(-z)) - y) * z for z, y in zip(logits, labels)) / len(labels)
+    if logits.ndim > 1:
+        return torch.stack([penalty.oracle(z, y) for z, y in zip(logits, labels, strict=True)])
+    slope = sum((1 / (1 + torch.exp(-z)) - y) * z for z, y in zip(logits, labels, strict=True)) / len(labels)
     return slope * slope
 
 
 @penalty.cases
 def _():
     draw = torch.Generator().manual_seed(37)
-    yield "the worked example", torch.tensor([0.0, 2.0]), torch.tensor([1.0, 0.0])
+    yield "the worked example", torch.tensor([[0.0, 2.0], [1.0, 1.0]]), torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     yield "one picture", torch.tensor([1.5]), torch.tensor([1.0])
-    for size in (2, 5, 30):
+    yield "one environment without an axis", torch.tensor([1.5, -0.5, 0.3]), torch.tensor([0.0, 1.0, 1.0])
+    for size in ((1, 4), (3, 5), (5, 3), (2, 3, 4), (30,)):
         logits = 2 * torch.randn(size, generator=draw)
-        yield f"{size} pictures", logits, (torch.rand(size, generator=draw) < 0.5).float()
-    yield "all undecided", torch.zeros(4), torch.tensor([1.0, 0.0, 1.0, 1.0])
+        yield f"shape {size}", logits, (torch.rand(size, generator=draw) < 0.5).float()
+    yield "all undecided", torch.zeros(2, 4), torch.tensor([[1.0, 0.0, 1.0, 1.0]]).repeat(2, 1)
     yield "too sure", 5 * torch.tensor([1.0, -1.0, 1.0]), torch.tensor([0.0, 1.0, 1.0])
+    yield "sure and right", torch.tensor([5.0, -4.0, 3.0, -5.0]), torch.tensor([1.0, 0.0, 1.0, 0.0])
 
 
 @penalty.usual
 def penalty(logits, labels):
-    slope = ((torch.sigmoid(logits) - labels) * logits).mean()
+    slope = ((torch.sigmoid(logits) - labels) * logits).mean(-1)
     return slope**2
 
 
 penalty.slip("return slope**2", "return slope", "not squared").says(
     "the slope itself was returned. The penalty is its square."
 )
-penalty.slip(" * logits).mean()", ").mean()", "of the offset").says(
+penalty.slip(".mean(-1)", ".mean()", "one mean").says(
+    "one number for all environments. Each has its own slope: the mean goes over the last axis."
+)
+penalty.slip(" * logits).mean(-1)", ").mean(-1)", "of the offset").says(
     "this is the slope in an added number. The scale multiplies: by the chain rule each term carries its logit."
 )
-penalty.slip(").mean()", ").sum()", "a sum").says("the loss is a mean over pictures, and so is its slope.")
+penalty.slip(".mean(-1)", ".sum(-1)", "a sum").says("the loss is a mean over pictures, and so is its slope.")
+penalty.slip(".mean(-1)", ".mean(0)", "the first axis").says("pictures are the last axis, environments stand before.")
 penalty.slip("torch.sigmoid(logits)", "logits", "no sigmoid").says(
     "the slope of the cross-entropy is sigmoid less label."
 )
 penalty.slip(
-    "slope = ((torch.sigmoid(logits) - labels) * logits).mean()\n    return slope**2",
-    "return (((torch.sigmoid(logits) - labels) * logits) ** 2).mean()",
+    "slope = ((torch.sigmoid(logits) - labels) * logits).mean(-1)\n    return slope**2",
+    "return (((torch.sigmoid(logits) - labels) * logits) ** 2).mean(-1)",
     "mean of squares",
 ).says("each picture's slope was squared. Average first, then square.")
 penalty.slip("torch.sigmoid(logits) - labels", "torch.sigmoid(logits) + labels", "plus").says(
     "the slope of the cross-entropy is sigmoid less label."
+)
+penalty.slip("torch.sigmoid(logits)", "torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)", "clamped").says(
+    "right for small logits, but the sigmoid was kept away from 0 and 1: at a logit of a million that is a slope."
 )
