@@ -155,8 +155,12 @@ separated.slip(
 ).says("direct causes were kept, but not theirs. Keep everything above x, y and given, however far.")
 separated.slip(
     "while todo:\n        v = todo.pop()\n        kept.add(v)\n        todo += graph[v]\n    joined",
-    "kept |= {*todo}\n    for v in graph:\n        kept |= {*graph[v]} if v in kept else set()\n    for v in kept.copy():\n"
-    "        kept |= {*graph[v]}\n    joined",
+    "kept |= {*todo}\n"
+    "    for v in graph:\n"
+    "        kept |= {*graph[v]} if v in kept else set()\n"
+    "    for v in kept.copy():\n"
+    "        kept |= {*graph[v]}\n"
+    "    joined",
     "one pass",
 ).says("one pass over the graph does not find all that lies above. Go on until nothing new is kept.")
 separated.slip(
@@ -190,12 +194,16 @@ def path_is_closed(graph, path, given, levels):
     return False
 
 
-@separated.mistake("collider alone", "a collider opens, too, when an effect of it is known, not only when it is itself.")
+@separated.mistake(
+    "collider alone", "a collider opens, too, when an effect of it is known, not only when it is itself."
+)
 def _(graph, x, y, given):
     return all(path_is_closed(graph, path, {*given}, 0) for path in routes(graph, x, y))
 
 
-@separated.mistake("its children only", "a collider opens when anything below it is known, however far, not only its direct effects.")
+@separated.mistake(
+    "its children only", "a collider opens when anything below it is known, however far, not only its direct effects."
+)
 def _(graph, x, y, given):
     return all(path_is_closed(graph, path, {*given}, 1) for path in routes(graph, x, y))
 
@@ -205,7 +213,9 @@ def _(graph, x, y, given):
     return all(path_is_closed(graph, path, {*given}, 2) for path in routes(graph, x, y))
 
 
-@separated.mistake("shortest path", "only shortest paths were looked at. A longer one may be open where the short one is closed.")
+@separated.mistake(
+    "shortest path", "only shortest paths were looked at. A longer one may be open where the short one is closed."
+)
 def _(graph, x, y, given):
     found = [*routes(graph, x, y)]
     short = min(map(len, found), default=0)
@@ -225,103 +235,18 @@ def _(graph, x, y, given):
     return True
 
 
-@exercise(returns="float array (people, variables)", points=3)
-def would_have(weights, seen, place, value):
-    found = []
-    for person in seen.tolist():
-        noise = [v - sum(float(w) * u for w, u in zip(row, person)) for v, row in zip(person, weights)]
-        other = []
-        for i, row in enumerate(weights):
-            other.append(value if i == place else noise[i] + sum(float(w) * u for w, u in zip(row, other)))
-        found.append(other)
-    return np.array(found, dtype=seen.dtype).reshape(seen.shape)
-
-
-@would_have.cases
-def _():
-    chain = np.array([[0.0, 0, 0], [2.0, 0, 0], [1.0, 3.0, 0]])
-    yield "the worked example", chain, np.array([[1.0, 2.5, 9.0]]), 1, 0.0
-    chance = np.random.default_rng(73)
-    weights = np.tril(chance.normal(size=(4, 4)), -1)
-    people = chance.normal(size=(6, 4))
-    for place in range(4):
-        yield f"six people, variable {place} set", weights, people, place, 1.5
-    yield "set to what it was", chain, np.array([[1.0, 2.5, 9.0]]), 1, 2.5
-    yield "nobody", chain, np.zeros((0, 3)), 0, 1.0
-    yield "one variable", np.zeros((1, 1)), np.array([[3.0], [4.0]]), 0, 7.0
-    yield "no arrow", np.zeros((3, 3)), chance.normal(size=(2, 3)), 1, 0.5
-    yield "large numbers", weights, 1e6 * people, 2, -1e6
-
-
-@would_have.usual
-def would_have(weights, seen, place, value):
-    noise = seen - seen @ weights.T
-    other = np.empty_like(seen)
-    for i in range(seen.shape[1]):
-        other[:, i] = noise[:, i] + other[:, :i] @ weights[i, :i]
-        if i == place:
-            other[:, i] = value
-    return other
-
-
-would_have.slip("noise = seen - seen @ weights.T", "noise = 0 * seen", "no abduction").says(
-    "everybody's own part is missing. First find each one's noise: what is seen, less what the weights explain."
+@exercise(
+    returns="float",
+    points=2,
+    equivalent_mutants=[
+        "np.linalg.lstsq(table, t, rcond=None) -> np.linalg.lstsq(table, t)"
+        " in fitted = table @ np.linalg.lstsq(table, t, rcond=None)[0]",
+        "np.linalg.lstsq(second, y, rcond=None) -> np.linalg.lstsq(second, y)"
+        " in return float(np.linalg.lstsq(second, y, rcond=None)[0][1])",
+        "float(np.linalg.lstsq(second, y, rcond=None)[0][1]) -> np.linalg.lstsq(second, y, rcond=None)[0][1]"
+        " in return float(np.linalg.lstsq(second, y, rcond=None)[0][1])",
+    ],
 )
-would_have.slip("seen @ weights.T", "seen @ weights", "transposed").says(
-    "the weights were read sideways: weights[i, j] is the arrow from j to i."
-)
-would_have.slip(
-    "noise = seen - seen @ weights.T\n"
-    "    other = np.empty_like(seen)\n"
-    "    for i in range(seen.shape[1]):\n"
-    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[i, :i]",
-    "noise = seen - seen @ weights\n"
-    "    other = np.empty_like(seen)\n"
-    "    for i in range(seen.shape[1]):\n"
-    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[:i, i]",
-    "transposed throughout",
-).says("the weights were read sideways: weights[i, j] is the arrow from j to i.")
-would_have.slip(
-    "if i == place:\n            other[:, i] = value",
-    "if i == place:\n            other[:, i] = value + other[:, :i] @ weights[i, :i]",
-    "not cut",
-).says("the variable that was set still listens to its causes. To set it is to cut the arrows into it.")
-would_have.slip("other[:, :i] @ weights[i, :i]", "seen[:, :i] @ weights[i, :i]", "old parents").says(
-    "effects were computed from what was seen. They follow from what would have been."
-)
-would_have.slip(
-    "if i == place:\n            other[:, i] = value", "if i == place:\n            other[:, i] += value", "added"
-).says("the value was added. The variable is set to it.")
-
-
-@would_have.mistake("only that one", "the variable was set, and nothing followed. Its effects change, too.")
-def _(weights, seen, place, value):
-    other = seen.copy()
-    other[:, place] = value
-    return other
-
-
-@would_have.mistake("after the action", "the noise was computed with the new value. It is what was, before the action.")
-def _(weights, seen, place, value):
-    changed = seen.copy()
-    changed[:, place] = value
-    return would_have_from(changed - changed @ weights.T, weights, place, value)
-
-
-def would_have_from(noise, weights, place, value):
-    other = np.empty_like(noise)
-    for i in range(noise.shape[1]):
-        other[:, i] = value if i == place else noise[:, i] + other[:, :i] @ weights[i, :i]
-    return other
-
-
-@would_have.mistake("causes moved", "earlier variables changed as well. An action leaves its causes as they were.")
-def _(weights, seen, place, value):
-    change = (value - seen[:, [place]]) * np.sign(np.abs(weights[place]))
-    return would_have.usual(weights, seen, place, value) + change
-
-
-@exercise(returns="float", points=2)
 def two_stages(z, t, y):
     ones = np.ones((len(t), 1), dtype=t.dtype)
     table = np.concatenate([ones, z.reshape(len(t), -1)], 1)
@@ -389,6 +314,81 @@ two_stages.slip("[np.ones(len(t)), fitted]", "[np.ones(len(t)), fitted, z]", "z 
 )
 
 
+@exercise(returns="float array (people, variables)", points=3)
+def would_have(weights, seen, place, value):
+    found = []
+    for person in seen.tolist():
+        noise = [v - sum(float(w) * u for w, u in zip(row, person)) for v, row in zip(person, weights)]
+        other = []
+        for i, row in enumerate(weights):
+            other.append(value if i == place else noise[i] + sum(float(w) * u for w, u in zip(row, other)))
+        found.append(other)
+    return np.array(found, dtype=seen.dtype).reshape(seen.shape)
+
+
+@would_have.cases
+def _():
+    chain = np.array([[0.0, 0, 0], [2.0, 0, 0], [1.0, 3.0, 0]])
+    yield "the worked example", chain, np.array([[1.0, 2.5, 9.0]]), 1, 0.0
+    chance = np.random.default_rng(73)
+    weights = np.tril(chance.normal(size=(4, 4)), -1)
+    people = chance.normal(size=(6, 4))
+    for place in range(4):
+        yield f"six people, variable {place} set", weights, people, place, 1.5
+    yield "set to what it was", chain, np.array([[1.0, 2.5, 9.0]]), 1, 2.5
+    yield "nobody", chain, np.zeros((0, 3)), 0, 1.0
+    yield "one variable", np.zeros((1, 1)), np.array([[3.0], [4.0]]), 0, 7.0
+    yield "no arrow", np.zeros((3, 3)), chance.normal(size=(2, 3)), 1, 0.5
+    yield "large numbers", weights, 1e6 * people, 2, -1e6
+
+
+@would_have.usual
+def would_have(weights, seen, place, value):
+    noise = seen - seen @ weights.T
+    other = np.empty_like(seen)
+    for i in range(seen.shape[1]):
+        other[:, i] = noise[:, i] + other[:, :i] @ weights[i, :i]
+        if i == place:
+            other[:, i] = value
+    return other
+
+
+would_have.slip("noise = seen - seen @ weights.T", "noise = 0 * seen", "no abduction").says(
+    "everybody's own part is missing. First find each one's noise: what is seen, less what the weights explain."
+)
+would_have.slip("seen @ weights.T", "seen @ weights", "transposed").says(
+    "the weights were read sideways: weights[i, j] is the arrow from j to i."
+)
+would_have.slip(
+    "noise = seen - seen @ weights.T\n"
+    "    other = np.empty_like(seen)\n"
+    "    for i in range(seen.shape[1]):\n"
+    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[i, :i]",
+    "noise = seen - seen @ weights\n"
+    "    other = np.empty_like(seen)\n"
+    "    for i in range(seen.shape[1]):\n"
+    "        other[:, i] = noise[:, i] + other[:, :i] @ weights[:i, i]",
+    "transposed throughout",
+).says("the weights were read sideways, twice: weights[i, j] is the arrow from j to i.")
+would_have.slip(
+    "if i == place:\n            other[:, i] = value",
+    "if i == place:\n            other[:, i] = value + other[:, :i] @ weights[i, :i]",
+    "not cut",
+).says("the variable that was set still listens to its causes. To set it is to cut the arrows into it.")
+would_have.slip("other[:, :i] @ weights[i, :i]", "seen[:, :i] @ weights[i, :i]", "old parents").says(
+    "the variable was set, and nothing followed. Build each effect from the new values of its causes, and the old noise."
+)
+would_have.slip(
+    "if i == place:\n            other[:, i] = value", "if i == place:\n            other[:, i] += value", "added"
+).says("the value was added. The variable is set to it.")
+
+
+@would_have.mistake("causes moved", "earlier variables changed as well. An action leaves its causes as they were.")
+def _(weights, seen, place, value):
+    change = (value - seen[:, [place]]) * np.sign(np.abs(weights[place]))
+    return would_have.usual(weights, seen, place, value) + change
+
+
 @exercise(returns="float tensor (...)", points=2, extreme={"logits": 1e6}, constants=("labels",))
 def penalty(logits, labels):
     if logits.ndim > 1:
@@ -437,7 +437,7 @@ penalty.slip(
     "mean of squares",
 ).says("each picture's slope was squared. Average first, then square.")
 penalty.slip("torch.sigmoid(logits) - labels", "torch.sigmoid(logits) + labels", "plus").says(
-    "the slope of the cross-entropy is sigmoid less label."
+    "the label was added. The slope of the cross-entropy is sigmoid less label."
 )
 penalty.slip("torch.sigmoid(logits)", "torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)", "clamped").says(
     "right for small logits, but the sigmoid was kept away from 0 and 1: at a logit of a million that is a slope."
