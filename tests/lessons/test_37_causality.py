@@ -123,6 +123,8 @@ def test_the_penalty_is_autograds(lesson):
     (slope,) = torch.autograd.grad(loss, scale, create_graph=True)
     ours, theirs = (torch.autograd.grad(p, logits)[0] for p in (lesson.penalty(logits, labels), slope**2))
     assert abs(float(lesson.penalty(logits, labels) - slope**2)) < 1e-12
+    rows = lesson.penalty(torch.stack([logits, 2 * logits]), torch.stack([labels, labels]))
+    assert rows.shape == (2,) and abs(float(rows[0] - slope**2)) < 1e-12
     assert (ours - theirs).abs().max() < 1e-12
 
 
@@ -165,32 +167,95 @@ def test_coloured_digits_agree_as_asked():
     both = coloured.together(place.taught)
     assert both.environment.bincount().tolist() == [3000, 3000]
     x = place.taught[0].x
-    turned_round = coloured.other_colour(x, torch.ones(3000, dtype=torch.bool))
-    assert torch.equal(coloured.without_colour(x), coloured.without_colour(turned_round))
+    flipped = x.unflatten(-1, (2, -1)).flip(1).flatten(1)
+    assert torch.equal(coloured.without_colour(x), coloured.without_colour(flipped))
+    rows = coloured.side_by_side(place.taught)
+    assert rows.x.shape == (2, 3000, 48) and torch.equal(rows.y[1], place.taught[1].y)
     with pytest.raises(ValueError, match="agreement"):
         coloured.raw(np.arange(9), 3, 1.5, np.random.default_rng(0))
     with pytest.raises(ValueError, match="agreements"):
         coloured.places(0, ())
 
 
+def taught_twice(seed, count):
+    """Two places side by side."""
+    drawn = [coloured.places(s, (0.9, 0.7), count=count) for s in (seed, seed + 1)]
+    return coloured.side_by_side([coloured.together(each.taught) for each in drawn])
+
+
 def test_grey_learners_do_not_see_colour(lesson):
     """What grey learns from is the same whatever the colours, and balanced groups are cells of label and colour."""
-    taught = coloured.together(coloured.places(2, (0.9, 0.7), count=200).taught)
-    flipped = taught._replace(x=coloured.other_colour(taught.x, torch.ones(400, dtype=torch.bool)))
-    assert torch.equal(lesson.grouped(taught, "grey", 0)[0], lesson.grouped(flipped, "grey", 0)[0])
-    cells = lesson.grouped(taught, "balanced", 0)[2]
-    assert torch.equal(cells, (2 * taught.y).long() + taught.colour)
-    mixed = lesson.grouped(taught, "IRM, shuffled", 0)[2]
-    assert torch.equal(mixed.bincount(), taught.environment.bincount())
-    assert not torch.equal(mixed, taught.environment)
+    taught = taught_twice(2, 200)
+    flipped = taught._replace(x=taught.x.unflatten(-1, (2, -1)).flip(2).flatten(2))
+    grey, other = (lesson.grouped(each, "grey", [0, 1])[0] for each in (taught, flipped))
+    assert torch.equal(grey, other)
+    for how in ("balanced", "DRO by colour"):
+        cells = lesson.grouped(taught, how, [0, 1])[2]
+        assert cells.shape == (2, 4, 400)
+        assert torch.allclose(cells.sum(-1), torch.ones(2, 4))
+        assert torch.equal(cells.argmax(1), (2 * taught.y).long() + taught.colour)
 
 
-def test_training_twice_gives_the_same_network(lesson):
-    """Same seed, same weights, for every way; colour is what plain training leans on."""
+def test_shuffled_environments_hold_the_same_pictures(lesson):
+    """A run's pictures and labels are the same, in another order, and labels go with their pictures."""
+    taught = taught_twice(4, 100)
+    x, y, member = lesson.grouped(taught, "IRM, shuffled", [0, 1])
+    assert torch.equal(member.argmax(1), taught.environment)
+    for run in range(2):
+        before = sorted(
+            (*row.tolist(), label) for row, label in zip(taught.x[run], taught.y[run].tolist(), strict=True)
+        )
+        after = sorted((*row.tolist(), label) for row, label in zip(x[run], y[run].tolist(), strict=True))
+        assert before == after
+        assert not torch.equal(x[run], taught.x[run])
+
+
+def test_networks_side_by_side_are_as_alone(lesson):
+    """A run's network does not depend on its neighbours, for every way; seeds are told apart."""
+    taught = taught_twice(6, 150)
+    alone = type(taught)(*(part[:1] for part in taught))
+    for how, strength in (("ERM", 0.0), ("IRM", 100.0), ("V-REx", 100.0), ("group DRO", 0.1), ("balanced", 0.0)):
+        both = lesson.train(taught, how, torch.tensor([strength, 1.0]), torch.zeros(2), [5, 6], steps=12)
+        one = lesson.train(alone, how, torch.tensor([strength]), torch.zeros(1), [5], steps=12)
+        assert torch.allclose(both.first[0], one.first[0], atol=1e-3), how
+        assert not torch.allclose(both.first[1], one.first[0], atol=1e-2)
+
+
+def test_full_pressure_begins_after_a_tenth_of_the_steps(lesson):
+    """Two strengths above 1 give one network before it, and two after it."""
+    taught, seen = taught_twice(8, 100), {}
+    same = type(taught)(*(part[[0, 0]] for part in taught))
+
+    def watch(step, net):
+        seen[step] = (net.first[0] - net.first[1]).abs().max().item()
+
+    lesson.train(same, "IRM", torch.tensor([10.0, 1000.0]), torch.zeros(2), [5, 5], steps=20, watch=watch)
+    assert seen[1] == 0 < seen[3]
+
+
+def test_plain_training_leans_on_colour(lesson):
+    """Right where colour agrees with the label, wrong where it is turned."""
     place = coloured.places(3, (0.9, 0.8, 0.7), count=300)
-    taught = coloured.together(place.taught)
-    for how, strength in (("ERM", 0.0), ("IRM", 100.0), ("V-REx", 100.0), ("group DRO", 0.1)):
-        nets = [lesson.train(taught, how, strength, steps=20, seed=5) for _ in range(2)]
-        assert torch.equal(nets[0][0].weight, nets[1][0].weight)
-    net = lesson.train(taught, "ERM", decay=1e-3, steps=100)
-    assert lesson.right(net, "ERM", place.exam[0.1]) < 0.4 < lesson.right(net, "ERM", place.exam[0.9])
+    taught = coloured.side_by_side([coloured.together(place.taught)])
+    net = lesson.train(taught, "ERM", torch.zeros(1), torch.tensor([1e-3]), [0], steps=100)
+    turned_round, same = (lesson.right(net, "ERM", coloured.side_by_side([place.exam[a]])) for a in (0.1, 0.9))
+    assert turned_round.item() < 0.4 < 0.7 < same.item()
+
+
+def test_other_lives_by_rivals(lesson):
+    """Taking away the right slope times T is the right graph's answer in worlds of sums; the curve knows the product."""
+    chance = np.random.default_rng(92)
+    for world, way in (("confounder", "all columns"), ("mediator", "T alone"), ("collider", "before T")):
+        (first, _), (now, truth) = (lesson.two_lives(world, n, chance) for n in (2000, 100))
+        found = lesson.without_graph(world, first, now)[way]
+        assert np.allclose(found, lesson.with_graph(lesson.SEEN[world], first, now), atol=1e-9)
+        assert np.abs(found - truth).mean() < 0.1
+    (first, _), (now, truth) = (lesson.two_lives("T times W", n, chance) for n in (2000, 100))
+    assert np.abs(lesson.without_graph("T times W", first, now)["curve, all columns"] - truth).mean() < 0.1
+
+
+def test_arrows_turned_stay_turned():
+    """With as many arrows as the graph has none is turned twice."""
+    chain = {0: (), 1: (0,), 2: (1,), 3: (2,)}
+    for seed in range(5):
+        assert turned(chain, 3, np.random.default_rng(seed)) == {0: (1,), 1: (2,), 2: (3,), 3: ()}

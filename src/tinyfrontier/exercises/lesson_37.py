@@ -376,7 +376,7 @@ would_have.slip(
     "not cut",
 ).says("the variable that was set still listens to its causes. To set it is to cut the arrows into it.")
 would_have.slip("other[:, :i] @ weights[i, :i]", "seen[:, :i] @ weights[i, :i]", "old parents").says(
-    "the variable was set, and nothing followed. Build each effect from the new values of its causes, and the old noise."
+    "the variable was set, and nothing followed. Build effects from the new values of causes, and the old noise."
 )
 would_have.slip(
     "if i == place:\n            other[:, i] = value", "if i == place:\n            other[:, i] += value", "added"
