@@ -27,7 +27,7 @@ SETTINGS = {
     "seeds": [100, 101, 102, 103, 104],
     "steps": 200,
 }
-QUICK = {"environments": [[0.9, 0.8, 0.7]], "tuning": [0], "seeds": [100], "steps": 4}
+QUICK = SETTINGS | {"tuning": [0], "seeds": [100], "steps": 4}
 STOPS = 4  # times to stop at, evenly spaced
 
 
