@@ -1,0 +1,100 @@
+"""What a statistician does without a graph: choice of columns by fit, and estimators other than least squares.
+
+Columns are in the order in which they happen. Every function takes a table (n, columns) and returns NumPy values.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+
+def table_of(x, columns):
+    """Ones and the chosen columns (n, 1 + chosen)."""
+    return np.column_stack([np.ones(len(x)), x[:, sorted(columns)]])
+
+
+def stepwise(x, t, y, allowed):
+    """Columns that forward selection adds while the Bayesian information criterion falls; t is always in."""
+    chosen, n = set(), len(x)
+
+    def criterion(columns):
+        a = table_of(x, {t, *columns})
+        rest = x[:, y] - a @ np.linalg.lstsq(a, x[:, y], rcond=None)[0]
+        return n * np.log(rest @ rest / n) + len(columns) * np.log(n)
+
+    now = criterion(chosen)
+    while len(chosen) < len(allowed):
+        found, best = min((criterion(chosen | {c}), c) for c in allowed if c not in chosen)
+        if found >= now:
+            break
+        now = found
+        chosen.add(best)
+    return chosen
+
+
+def double_lasso(x, t, y, allowed, penalty):
+    """Columns that a lasso keeps for y or for t (Belloni and colleagues' double selection)."""
+    from sklearn.linear_model import Lasso
+
+    allowed = sorted(allowed)
+    if not allowed:
+        return set()
+    unit = (x - x.mean(0)) / np.maximum(x.std(0), 1e-12)
+    kept = [Lasso(alpha=penalty).fit(unit[:, allowed], unit[:, target]).coef_ != 0 for target in (t, y)]
+    return {c for c, *keep in zip(allowed, *kept, strict=True) if any(keep)}
+
+
+def propensity(x, t, columns):
+    """Chance (n,) of t given the columns, by logistic regression; kept within 0.01 and 0.99."""
+    a, b = table_of(x, columns), np.zeros(1 + len(columns))
+    for _ in range(12):
+        p = expit(a @ b)
+        curve = (a * (p * (1 - p))[:, None]).T @ a + 1e-6 * np.eye(len(b))
+        b = b + np.linalg.solve(curve, a.T @ (x[:, t] - p))
+    return np.clip(expit(a @ b), 0.01, 0.99)
+
+
+def weighted(x, t, y, columns):
+    """Effect and its standard error by inverse propensity weights."""
+    e, yes, out = propensity(x, t, columns), x[:, t], x[:, y]
+    up, down = yes / e, (1 - yes) / (1 - e)
+    high, low = (w @ out / w.sum() for w in (up, down))
+    swing = up * (out - high) / up.mean() - down * (out - low) / down.mean()
+    return high - low, swing.std() / np.sqrt(len(out))
+
+
+def doubly_robust(x, t, y, columns):
+    """Effect and its standard error by augmented weights: right if the propensity or the regression is."""
+    a, e, yes, out = table_of(x, columns), propensity(x, t, columns), x[:, t], x[:, y]
+    low, high = (a @ np.linalg.lstsq(a[yes == k], out[yes == k], rcond=None)[0] for k in (0, 1))
+    each = high - low + yes * (out - high) / e - (1 - yes) * (out - low) / (1 - e)
+    return each.mean(), each.std() / np.sqrt(len(out))
+
+
+def turned(graph, count, chance):
+    """The graph with `count` different arrows turned around, chosen at random so that no cycle arises.
+
+    A dict of name to tuple of parents; an arrow that cannot be turned without a cycle is passed over, and none is
+    turned back.
+
+    Raises:
+        ValueError: if `count` is negative.
+    """
+    import networkx as nx
+
+    if count < 0:
+        raise ValueError(f"count must not be negative, got {count}")
+    drawn = nx.DiGraph([(p, v) for v in graph for p in graph[v]])
+    drawn.add_nodes_from(graph)
+    arrows = list(drawn.edges)
+    for i in chance.permutation(len(arrows)):
+        tail, head = arrows[i]
+        if count == 0:
+            break
+        drawn.remove_edge(tail, head)
+        drawn.add_edge(head, tail)
+        if nx.is_directed_acyclic_graph(drawn):
+            count -= 1
+        else:
+            drawn.remove_edge(head, tail)
+            drawn.add_edge(tail, head)
+    return {v: tuple(drawn.predecessors(v)) for v in graph}
