@@ -43,14 +43,26 @@ def double_lasso(x, t, y, allowed, penalty):
     return {c for c, *keep in zip(allowed, *kept, strict=True) if any(keep)}
 
 
-def propensity(x, t, columns):
-    """Chance (n,) of t given the columns, by logistic regression; kept within 0.01 and 0.99."""
-    a, b = table_of(x, columns), np.zeros(1 + len(columns))
+def logistic(a, y, ridge=1e-6):
+    """Coefficients of a logistic regression of y (n,) on the columns of a (n, k), by Newton's steps.
+
+    Args:
+        a: the table, with a column of ones if an intercept is wanted.
+        y: labels, 0 or 1.
+        ridge: weight of half the squared coefficients, which are added to the summed cross-entropy.
+    """
+    b = np.zeros(a.shape[1])
     for _ in range(12):
         p = expit(a @ b)
-        curve = (a * (p * (1 - p))[:, None]).T @ a + 1e-6 * np.eye(len(b))
-        b = b + np.linalg.solve(curve, a.T @ (x[:, t] - p))
-    return np.clip(expit(a @ b), 0.01, 0.99)
+        curve = (a * (p * (1 - p))[:, None]).T @ a + ridge * np.eye(len(b))
+        b = b + np.linalg.solve(curve, a.T @ (y - p) - ridge * b)
+    return b
+
+
+def propensity(x, t, columns):
+    """Chance (n,) of t given the columns, by logistic regression; kept within 0.01 and 0.99."""
+    a = table_of(x, columns)
+    return np.clip(expit(a @ logistic(a, x[:, t])), 0.01, 0.99)
 
 
 def weighted(x, t, y, columns):
