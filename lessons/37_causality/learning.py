@@ -1,7 +1,6 @@
 """What every way of learning in lesson 37 shares: what it learns from, and networks side by side; it knows no loss."""
 
 import torch
-
 from tinyfrontier.beside.lesson_37.coloured import without_colour
 
 
@@ -39,4 +38,5 @@ class Networks(torch.nn.Module):
             setattr(self, name, torch.nn.Parameter(start))
 
     def forward(self, x):
+        """Logits (runs, n)."""
         return ((x @ self.first + self.bias).relu() @ self.last + self.offset)[..., 0]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from tinyfrontier.beside.lesson_37 import coloured, library
-from tinyfrontier.beside.lesson_37.rivals import double_lasso, doubly_robust, stepwise, turned, weighted
+from tinyfrontier.beside.lesson_37.learning import grouped
+from tinyfrontier.beside.lesson_37.rivals import double_lasso, doubly_robust, logistic, stepwise, turned, weighted
 
 from tinyfrontier.authoring import definitions
 
@@ -185,23 +186,23 @@ def taught_twice(seed, count):
     return coloured.side_by_side([coloured.together(each.taught) for each in drawn])
 
 
-def test_grey_learners_do_not_see_colour(lesson):
+def test_grey_learners_do_not_see_colour():
     """What grey learns from is the same whatever the colours, and balanced groups are cells of label and colour."""
     taught = taught_twice(2, 200)
     flipped = taught._replace(x=taught.x.unflatten(-1, (2, -1)).flip(2).flatten(2))
-    grey, other = (lesson.grouped(each, "grey", [0, 1])[0] for each in (taught, flipped))
+    grey, other = (grouped(each, "grey", [0, 1])[0] for each in (taught, flipped))
     assert torch.equal(grey, other)
     for how in ("balanced", "DRO by colour"):
-        cells = lesson.grouped(taught, how, [0, 1])[2]
+        cells = grouped(taught, how, [0, 1])[2]
         assert cells.shape == (2, 4, 400)
         assert torch.allclose(cells.sum(-1), torch.ones(2, 4))
         assert torch.equal(cells.argmax(1), (2 * taught.y).long() + taught.colour)
 
 
-def test_shuffled_environments_hold_the_same_pictures(lesson):
+def test_shuffled_environments_hold_the_same_pictures():
     """A run's pictures and labels are the same, in another order, and labels go with their pictures."""
     taught = taught_twice(4, 100)
-    x, y, member = lesson.grouped(taught, "IRM, shuffled", [0, 1])
+    x, y, member = grouped(taught, "IRM, shuffled", [0, 1])
     assert torch.equal(member.argmax(1), taught.environment)
     for run in range(2):
         before = sorted(
@@ -261,3 +262,36 @@ def test_arrows_turned_stay_turned():
     chain = {0: (), 1: (0,), 2: (1,), 3: (2,)}
     for seed in range(5):
         assert turned(chain, 3, np.random.default_rng(seed)) == {0: (1,), 1: (2,), 2: (3,), 3: ()}
+
+
+def test_the_test_of_invariance_is_sklearns(lesson):
+    """Coefficients, with a ridge too, and the likelihood ratio equal scikit-learn's, and chance passes at its level."""
+    from scipy.stats import chi2
+    from sklearn.linear_model import LogisticRegression
+
+    chance = np.random.default_rng(91)
+    x, where = chance.normal(size=(600, 2)), np.arange(600) % 3
+    y = (x[:, 0] + x[:, 1] * (where == 2) + chance.logistic(size=600) > 0) * 1.0
+    ridged = LogisticRegression(C=0.1, fit_intercept=False, tol=1e-10, max_iter=1000).fit(x, y)
+    assert np.allclose(logistic(x, y, 10), ridged.coef_[0], atol=1e-6)
+
+    def misfit(columns, wanted):
+        model = LogisticRegression(C=1e8, tol=1e-10, max_iter=5000).fit(columns, wanted)
+        return -model.predict_log_proba(columns)[np.arange(len(wanted)), wanted.astype(int)].sum()
+
+    parts = sum(misfit(x[where == k], y[where == k]) for k in range(3))
+    p, once = lesson.stays([*x.T], y, where)
+    assert abs(once - misfit(x, y)) < 1e-4
+    assert np.isclose(p, chi2.sf(2 * (misfit(x, y) - parts), 6), rtol=1e-3)
+    passed = [lesson.stays([x[:, 0]], y, chance.permutation(where))[0] > 0.05 for _ in range(200)]
+    assert 0.89 < np.mean(passed) < 0.99
+
+
+def test_the_shape_is_taken_where_environments_differ(lesson):
+    """Colour is rejected where its share differs much, and everything passes with environments of one kind."""
+    taught = coloured.together(coloured.places(5, (0.95, 0.7, 0.4)).taught)
+    best, p = lesson.invariant(taught)
+    assert best == "shape"
+    assert max(p["colour"], p["both"]) < 1e-6
+    alike = coloured.together(coloured.places(5, (0.8, 0.8, 0.8)).taught)
+    assert lesson.invariant(alike)[0] == "both"
