@@ -82,6 +82,33 @@ def doubly_robust(x, t, y, columns):
     return each.mean(), each.std() / np.sqrt(len(out))
 
 
+def without_graph(order, first, now):
+    """Outcomes Y had T been 0, from the person's own outcome, by ways that know no graph.
+
+    Args:
+        order: the variables' names in the order in which they happen.
+        first: the table to learn from, name to values, with T, W and Y.
+        now: the table of those who are asked, with the same names.
+    """
+    from sklearn.neighbors import KNeighborsRegressor
+
+    t, w, y = now["T"], now["W"], now["Y"]
+    first = first | {"TW": first["T"] * first["W"]}
+
+    def slopes(*columns):
+        table = np.column_stack([*(first[c] for c in columns), np.ones(len(first["Y"]))])
+        return np.linalg.lstsq(table, first["Y"], rcond=None)[0]
+
+    before = ["W"] if "W" in order[: order.index("T")] else []
+    held = {"all columns": ["W"], "T alone": [], "before T": before}
+    found = {way: y - t * slopes("T", *columns)[0] for way, columns in held.items()}
+    curve = slopes("T", "TW", "W")
+    found["curve, all columns"] = y - t * (curve[0] + curve[1] * w)
+    near = KNeighborsRegressor(20).fit(np.stack([first["W"], first["T"]], 1), first["Y"])
+    zero, seen = (near.predict(np.stack([w, a], 1)) for a in (0 * t, t))
+    return found | {"people alike": y + zero - seen}
+
+
 def turned(graph, count, chance):
     """The graph with `count` different arrows turned around, chosen at random so that no cycle arises.
 

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 import torch
 from tinyfrontier.beside.lesson_37 import coloured, library
+from tinyfrontier.beside.lesson_37.graphs import effects_of, random_graph, random_world
 from tinyfrontier.beside.lesson_37.learning import grouped
-from tinyfrontier.beside.lesson_37.rivals import double_lasso, doubly_robust, logistic, stepwise, turned, weighted
+from tinyfrontier.beside.lesson_37.rivals import (
+    double_lasso,
+    doubly_robust,
+    logistic,
+    stepwise,
+    turned,
+    weighted,
+    without_graph,
+)
 
 from tinyfrontier.authoring import definitions
 
@@ -20,7 +29,7 @@ def test_separation_is_networkxs(lesson):
     """On 1,000 random graphs with random questions d-separation agrees with networkx."""
     chance = np.random.default_rng(99)
     for _ in range(1000):
-        graph = lesson.random_graph(chance, chance.integers(2, 10), chance.uniform(0.1, 0.7))
+        graph = random_graph(chance, chance.integers(2, 10), chance.uniform(0.1, 0.7))
         x, y, *rest = chance.permutation(len(graph)).tolist()
         given = set(rest[: chance.integers(len(rest) + 1)])
         assert lesson.separated(graph, x, y, given) == library.is_separated(graph, x, y, given)
@@ -30,7 +39,7 @@ def test_a_back_door_set_is_found_where_networkx_finds_one(lesson):
     """Sets exist for the same graphs, hold no effect of the treatment, and separate when its arrows are cut."""
     chance, found = np.random.default_rng(98), 0
     for _ in range(300):
-        graph = lesson.random_graph(chance, 7, 0.4)
+        graph = random_graph(chance, 7, 0.4)
         t, y = sorted(chance.choice(7, 2, replace=False).tolist())
         seen = set(chance.permutation([v for v in graph if v not in (t, y)])[:3].tolist())
         z = lesson.back_door(graph, t, y, seen)
@@ -39,17 +48,17 @@ def test_a_back_door_set_is_found_where_networkx_finds_one(lesson):
             found += 1
             cut = {v: tuple(p for p in graph[v] if p != t) for v in graph}
             assert library.is_separated(cut, t, y, z)
-            assert not z & lesson.effects_of(graph, t)
+            assert not z & effects_of(graph, t)
     assert 50 < found < 300
 
 
-def test_effects_are_networkxs_descendants(lesson):
+def test_effects_are_networkxs_descendants():
     """What lies below a variable is what networkx calls its descendants, and itself."""
     import networkx as nx
 
-    graph = lesson.random_graph(np.random.default_rng(97), 9, 0.3)
+    graph = random_graph(np.random.default_rng(97), 9, 0.3)
     for v in graph:
-        assert lesson.effects_of(graph, v) == nx.descendants(library.digraph(graph), v) | {v}
+        assert effects_of(graph, v) == nx.descendants(library.digraph(graph), v) | {v}
 
 
 def test_regression_is_scipys_and_least_squares(lesson):
@@ -86,7 +95,7 @@ def test_doing_cuts_the_arrows_into_what_is_set(lesson):
 def test_worlds_have_the_effect_that_doing_shows(lesson):
     """The truth of a random world is the sum over paths of products of weights."""
     for seed in range(5):
-        world = lesson.random_world(seed)
+        world = random_world(seed, lesson.run)
         total = dict.fromkeys(world.model, 0.0) | {world.t: 1.0}
         for v, causes in world.model.items():
             if v != world.t:
@@ -250,11 +259,11 @@ def test_other_lives_by_rivals(lesson):
     chance = np.random.default_rng(92)
     for world, way in (("confounder", "all columns"), ("mediator", "T alone"), ("collider", "before T")):
         (first, _), (now, truth) = (lesson.two_lives(world, n, chance) for n in (2000, 100))
-        found = lesson.without_graph(world, first, now)[way]
+        found = without_graph(list(lesson.SMALL[world]), first, now)[way]
         assert np.allclose(found, lesson.with_graph(lesson.SEEN[world], first, now), atol=1e-9)
         assert np.abs(found - truth).mean() < 0.1
     (first, _), (now, truth) = (lesson.two_lives("T times W", n, chance) for n in (2000, 100))
-    assert np.abs(lesson.without_graph("T times W", first, now)["curve, all columns"] - truth).mean() < 0.1
+    assert np.abs(without_graph(["W", "T", "Y"], first, now)["curve, all columns"] - truth).mean() < 0.1
 
 
 def test_arrows_turned_stay_turned():
