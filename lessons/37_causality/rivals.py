@@ -43,14 +43,26 @@ def double_lasso(x, t, y, allowed, penalty):
     return {c for c, *keep in zip(allowed, *kept, strict=True) if any(keep)}
 
 
-def propensity(x, t, columns):
-    """Chance (n,) of t given the columns, by logistic regression; kept within 0.01 and 0.99."""
-    a, b = table_of(x, columns), np.zeros(1 + len(columns))
+def logistic(a, y, ridge=1e-6):
+    """Coefficients of a logistic regression of y (n,) on the columns of a (n, k), by Newton's steps.
+
+    Args:
+        a: the table, with a column of ones if an intercept is wanted.
+        y: labels, 0 or 1.
+        ridge: weight of half the squared coefficients, which are added to the summed cross-entropy.
+    """
+    b = np.zeros(a.shape[1])
     for _ in range(12):
         p = expit(a @ b)
-        curve = (a * (p * (1 - p))[:, None]).T @ a + 1e-6 * np.eye(len(b))
-        b = b + np.linalg.solve(curve, a.T @ (x[:, t] - p))
-    return np.clip(expit(a @ b), 0.01, 0.99)
+        curve = (a * (p * (1 - p))[:, None]).T @ a + ridge * np.eye(len(b))
+        b = b + np.linalg.solve(curve, a.T @ (y - p) - ridge * b)
+    return b
+
+
+def propensity(x, t, columns):
+    """Chance (n,) of t given the columns, by logistic regression; kept within 0.01 and 0.99."""
+    a = table_of(x, columns)
+    return np.clip(expit(a @ logistic(a, x[:, t])), 0.01, 0.99)
 
 
 def weighted(x, t, y, columns):
@@ -68,6 +80,33 @@ def doubly_robust(x, t, y, columns):
     low, high = (a @ np.linalg.lstsq(a[yes == k], out[yes == k], rcond=None)[0] for k in (0, 1))
     each = high - low + yes * (out - high) / e - (1 - yes) * (out - low) / (1 - e)
     return each.mean(), each.std() / np.sqrt(len(out))
+
+
+def without_graph(order, first, now):
+    """Outcomes Y had T been 0, from the person's own outcome, by ways that know no graph.
+
+    Args:
+        order: the variables' names in the order in which they happen.
+        first: the table to learn from, name to values, with T, W and Y.
+        now: the table of those who are asked, with the same names.
+    """
+    from sklearn.neighbors import KNeighborsRegressor
+
+    t, w, y = now["T"], now["W"], now["Y"]
+    first = first | {"TW": first["T"] * first["W"]}
+
+    def slopes(*columns):
+        table = np.column_stack([*(first[c] for c in columns), np.ones(len(first["Y"]))])
+        return np.linalg.lstsq(table, first["Y"], rcond=None)[0]
+
+    before = ["W"] if "W" in order[: order.index("T")] else []
+    held = {"all columns": ["W"], "T alone": [], "before T": before}
+    found = {way: y - t * slopes("T", *columns)[0] for way, columns in held.items()}
+    curve = slopes("T", "TW", "W")
+    found["curve, all columns"] = y - t * (curve[0] + curve[1] * w)
+    near = KNeighborsRegressor(20).fit(np.stack([first["W"], first["T"]], 1), first["Y"])
+    zero, seen = (near.predict(np.stack([w, a], 1)) for a in (0 * t, t))
+    return found | {"people alike": y + zero - seen}
 
 
 def turned(graph, count, chance):

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 import torch
 from tinyfrontier.beside.lesson_37 import coloured, library
-from tinyfrontier.beside.lesson_37.rivals import double_lasso, doubly_robust, stepwise, turned, weighted
+from tinyfrontier.beside.lesson_37.graphs import effects_of, random_graph, random_world
+from tinyfrontier.beside.lesson_37.learning import grouped
+from tinyfrontier.beside.lesson_37.rivals import (
+    double_lasso,
+    doubly_robust,
+    logistic,
+    stepwise,
+    turned,
+    weighted,
+    without_graph,
+)
 
 from tinyfrontier.authoring import definitions
 
@@ -19,7 +29,7 @@ def test_separation_is_networkxs(lesson):
     """On 1,000 random graphs with random questions d-separation agrees with networkx."""
     chance = np.random.default_rng(99)
     for _ in range(1000):
-        graph = lesson.random_graph(chance, chance.integers(2, 10), chance.uniform(0.1, 0.7))
+        graph = random_graph(chance, chance.integers(2, 10), chance.uniform(0.1, 0.7))
         x, y, *rest = chance.permutation(len(graph)).tolist()
         given = set(rest[: chance.integers(len(rest) + 1)])
         assert lesson.separated(graph, x, y, given) == library.is_separated(graph, x, y, given)
@@ -29,7 +39,7 @@ def test_a_back_door_set_is_found_where_networkx_finds_one(lesson):
     """Sets exist for the same graphs, hold no effect of the treatment, and separate when its arrows are cut."""
     chance, found = np.random.default_rng(98), 0
     for _ in range(300):
-        graph = lesson.random_graph(chance, 7, 0.4)
+        graph = random_graph(chance, 7, 0.4)
         t, y = sorted(chance.choice(7, 2, replace=False).tolist())
         seen = set(chance.permutation([v for v in graph if v not in (t, y)])[:3].tolist())
         z = lesson.back_door(graph, t, y, seen)
@@ -38,17 +48,17 @@ def test_a_back_door_set_is_found_where_networkx_finds_one(lesson):
             found += 1
             cut = {v: tuple(p for p in graph[v] if p != t) for v in graph}
             assert library.is_separated(cut, t, y, z)
-            assert not z & lesson.effects_of(graph, t)
+            assert not z & effects_of(graph, t)
     assert 50 < found < 300
 
 
-def test_effects_are_networkxs_descendants(lesson):
+def test_effects_are_networkxs_descendants():
     """What lies below a variable is what networkx calls its descendants, and itself."""
     import networkx as nx
 
-    graph = lesson.random_graph(np.random.default_rng(97), 9, 0.3)
+    graph = random_graph(np.random.default_rng(97), 9, 0.3)
     for v in graph:
-        assert lesson.effects_of(graph, v) == nx.descendants(library.digraph(graph), v) | {v}
+        assert effects_of(graph, v) == nx.descendants(library.digraph(graph), v) | {v}
 
 
 def test_regression_is_scipys_and_least_squares(lesson):
@@ -85,7 +95,7 @@ def test_doing_cuts_the_arrows_into_what_is_set(lesson):
 def test_worlds_have_the_effect_that_doing_shows(lesson):
     """The truth of a random world is the sum over paths of products of weights."""
     for seed in range(5):
-        world = lesson.random_world(seed)
+        world = random_world(seed, lesson.run)
         total = dict.fromkeys(world.model, 0.0) | {world.t: 1.0}
         for v, causes in world.model.items():
             if v != world.t:
@@ -185,23 +195,23 @@ def taught_twice(seed, count):
     return coloured.side_by_side([coloured.together(each.taught) for each in drawn])
 
 
-def test_grey_learners_do_not_see_colour(lesson):
+def test_grey_learners_do_not_see_colour():
     """What grey learns from is the same whatever the colours, and balanced groups are cells of label and colour."""
     taught = taught_twice(2, 200)
     flipped = taught._replace(x=taught.x.unflatten(-1, (2, -1)).flip(2).flatten(2))
-    grey, other = (lesson.grouped(each, "grey", [0, 1])[0] for each in (taught, flipped))
+    grey, other = (grouped(each, "grey", [0, 1])[0] for each in (taught, flipped))
     assert torch.equal(grey, other)
     for how in ("balanced", "DRO by colour"):
-        cells = lesson.grouped(taught, how, [0, 1])[2]
+        cells = grouped(taught, how, [0, 1])[2]
         assert cells.shape == (2, 4, 400)
         assert torch.allclose(cells.sum(-1), torch.ones(2, 4))
         assert torch.equal(cells.argmax(1), (2 * taught.y).long() + taught.colour)
 
 
-def test_shuffled_environments_hold_the_same_pictures(lesson):
+def test_shuffled_environments_hold_the_same_pictures():
     """A run's pictures and labels are the same, in another order, and labels go with their pictures."""
     taught = taught_twice(4, 100)
-    x, y, member = lesson.grouped(taught, "IRM, shuffled", [0, 1])
+    x, y, member = grouped(taught, "IRM, shuffled", [0, 1])
     assert torch.equal(member.argmax(1), taught.environment)
     for run in range(2):
         before = sorted(
@@ -249,11 +259,11 @@ def test_other_lives_by_rivals(lesson):
     chance = np.random.default_rng(92)
     for world, way in (("confounder", "all columns"), ("mediator", "T alone"), ("collider", "before T")):
         (first, _), (now, truth) = (lesson.two_lives(world, n, chance) for n in (2000, 100))
-        found = lesson.without_graph(world, first, now)[way]
+        found = without_graph(list(lesson.SMALL[world]), first, now)[way]
         assert np.allclose(found, lesson.with_graph(lesson.SEEN[world], first, now), atol=1e-9)
         assert np.abs(found - truth).mean() < 0.1
     (first, _), (now, truth) = (lesson.two_lives("T times W", n, chance) for n in (2000, 100))
-    assert np.abs(lesson.without_graph("T times W", first, now)["curve, all columns"] - truth).mean() < 0.1
+    assert np.abs(without_graph(["W", "T", "Y"], first, now)["curve, all columns"] - truth).mean() < 0.1
 
 
 def test_arrows_turned_stay_turned():
@@ -261,3 +271,36 @@ def test_arrows_turned_stay_turned():
     chain = {0: (), 1: (0,), 2: (1,), 3: (2,)}
     for seed in range(5):
         assert turned(chain, 3, np.random.default_rng(seed)) == {0: (1,), 1: (2,), 2: (3,), 3: ()}
+
+
+def test_the_test_of_invariance_is_sklearns(lesson):
+    """Coefficients, with a ridge too, and the likelihood ratio equal scikit-learn's, and chance passes at its level."""
+    from scipy.stats import chi2
+    from sklearn.linear_model import LogisticRegression
+
+    chance = np.random.default_rng(91)
+    x, where = chance.normal(size=(600, 2)), np.arange(600) % 3
+    y = (x[:, 0] + x[:, 1] * (where == 2) + chance.logistic(size=600) > 0) * 1.0
+    ridged = LogisticRegression(C=0.1, fit_intercept=False, tol=1e-10, max_iter=1000).fit(x, y)
+    assert np.allclose(logistic(x, y, 10), ridged.coef_[0], atol=1e-6)
+
+    def misfit(columns, wanted):
+        model = LogisticRegression(C=1e8, tol=1e-10, max_iter=5000).fit(columns, wanted)
+        return -model.predict_log_proba(columns)[np.arange(len(wanted)), wanted.astype(int)].sum()
+
+    parts = sum(misfit(x[where == k], y[where == k]) for k in range(3))
+    p, once = lesson.stays([*x.T], y, where)
+    assert abs(once - misfit(x, y)) < 1e-4
+    assert np.isclose(p, chi2.sf(2 * (misfit(x, y) - parts), 6), rtol=1e-3)
+    passed = [lesson.stays([x[:, 0]], y, chance.permutation(where))[0] > 0.05 for _ in range(200)]
+    assert 0.89 < np.mean(passed) < 0.99
+
+
+def test_the_shape_is_taken_where_environments_differ(lesson):
+    """Colour is rejected where its share differs much, and everything passes with environments of one kind."""
+    taught = coloured.together(coloured.places(5, (0.95, 0.7, 0.4)).taught)
+    best, p = lesson.invariant(taught)
+    assert best == "shape"
+    assert max(p["colour"], p["both"]) < 1e-6
+    alike = coloured.together(coloured.places(5, (0.8, 0.8, 0.8)).taught)
+    assert lesson.invariant(alike)[0] == "both"

@@ -164,6 +164,14 @@ separated.slip(
     "one pass",
 ).says("one pass over the graph does not find all that lies above. Go on until nothing new is kept.")
 separated.slip(
+    "while todo:\n        v = todo.pop()\n        kept.add(v)\n        todo += graph[v]\n    joined",
+    "kept |= {*todo}\n    for v in reversed(graph):\n        kept |= {*graph[v]} if v in kept else set()\n    joined",
+    "one pass from the end",
+).says("one pass from the end finds all that lies above only if causes stand before effects. They stand in any order.")
+separated.slip("todo += graph[v]\n    joined", "todo += filter(None, graph[v])\n    joined", "0 dropped").says(
+    "a variable was lost whose name is 0. Ask whether a name is in a set, not whether it is true."
+)
+separated.slip(
     "for member in family:\n            joined[member] |= family",
     "for a, b in zip([v, *graph[v]], [*graph[v], v]):\n            joined[a].add(b)\n            joined[b].add(a)",
     "married in a row",
@@ -308,10 +316,29 @@ two_stages.slip("table = np.column_stack([np.ones(len(t)), z])", "table = z", "n
 two_stages.slip("[np.ones(len(t)), fitted]", "[np.ones(len(t)), z]", "reduced form").says(
     "this is how y moves with the instrument. Divide it by how t moves: regress on the fitted t."
 )
+two_stages.slip(
+    "np.column_stack([np.ones(len(t)), z])", "np.column_stack([np.ones(len(t)), z[:, 0]])", "one of them"
+).says("only the first instrument was used. Stage one takes all columns of z at once.")
 two_stages.slip("[0][1])", "[0][0])", "the intercept").says("you returned the intercept. The slope comes second.")
 two_stages.slip("[np.ones(len(t)), fitted]", "[np.ones(len(t)), fitted, z]", "z twice").says(
     "the instruments stand in the second stage again. They act through t alone."
 )
+
+
+@two_stages.mistake(
+    "one by one", "right for one instrument, but several were fitted one by one. Stage one takes all at once."
+)
+def _(z, t, y):
+    off = z - z.mean(0)
+    fitted = off @ ((off * (t - t.mean())[:, None]).sum(0) / (off**2).sum(0))
+    return two_stages.oracle(fitted[:, None], fitted, y)
+
+
+@two_stages.mistake(
+    "mean of slopes", "each instrument gave a slope, and their mean was returned. Use them all at once."
+)
+def _(z, t, y):
+    return float(np.mean([two_stages.oracle(column[:, None], t, y) for column in z.T]))
 
 
 @exercise(returns="float array (people, variables)", points=3)
@@ -370,6 +397,9 @@ would_have.slip(
     "        other[:, i] = noise[:, i] + other[:, :i] @ weights[:i, i]",
     "transposed throughout",
 ).says("the weights were read sideways, twice: weights[i, j] is the arrow from j to i.")
+would_have.slip("other[:, i] = noise[:, i] +", "other[:, i] = (i < place) * noise[:, i] +", "noise before alone").says(
+    "variables after the one that was set lost their own part. The noise stays with each variable of each person."
+)
 would_have.slip(
     "if i == place:\n            other[:, i] = value",
     "if i == place:\n            other[:, i] = value + other[:, :i] @ weights[i, :i]",
@@ -386,7 +416,7 @@ would_have.slip(
 @would_have.mistake("causes moved", "earlier variables changed as well. An action leaves its causes as they were.")
 def _(weights, seen, place, value):
     change = (value - seen[:, [place]]) * np.sign(np.abs(weights[place]))
-    return would_have.usual(weights, seen, place, value) + change
+    return would_have.oracle(weights, seen, place, value) + change
 
 
 @exercise(returns="float tensor (...)", points=2, extreme={"logits": 1e6}, constants=("labels",))
