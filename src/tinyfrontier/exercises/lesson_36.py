@@ -288,9 +288,7 @@ masked.slip("- shared[:me].sum(0)", "+ shared[:me].sum(0)", "never cancels").say
 masked.slip(" % size", "", "not wrapped").says("the result has to be wrapped into 0 to `size` - 1.")
 masked.slip(
     "shared[me + 1 :].sum(0) - shared[:me].sum(0)", "shared[:me].sum(0) - shared[me + 1 :].sum(0)", "signs"
-).says(
-    "the signs are the other way round: add what is shared with later clients, subtract the earlier ones'."
-)
+).says("the signs are the other way round: add what is shared with later clients, subtract the earlier ones'.")
 masked.slip("shared[me + 1 :].sum(0) - shared[:me].sum(0)", "shared[me + 1 :].sum(0)", "half").says(
     "only later clients count here. What is shared with earlier ones has to be subtracted."
 )
