@@ -21,12 +21,13 @@ def bound(right, of_members, wrong, of_others, delta):
 
 
 def audit(scores, inside, delta):
-    """Advantage, and lower bound of epsilon, of the best threshold.
+    """Advantage, and lower bound of epsilon, of the best threshold above which a canary is named.
 
-    The threshold and its side are chosen on the first half of the networks and judged on the second.
+    A threshold is chosen on one half of the networks and judged on the other. The advantage is the mean of both
+    ways; the bound is that of the second half alone.
 
     Args:
-        scores: what each network says of the canary (m,).
+        scores: how sure each network is of the canary (m,).
         inside: whether it was trained on the canary (m,).
         delta: the chance in which the promise may fail.
 
@@ -34,19 +35,20 @@ def audit(scores, inside, delta):
         ValueError: if one of the halves lacks networks of either kind.
     """
     half = len(scores) // 2
-    if any(not part.any() or part.all() for part in (inside[:half], inside[half:])):
+    parts = slice(0, half), slice(half, None)
+    if any(not inside[part].any() or inside[part].all() for part in parts):
         raise ValueError("inside must have both kinds in each half")
 
-    def alarms(cut, side, part):
-        says, truth = side * scores[part] > side * cut, inside[part]
+    def alarms(cut, part):
+        says, truth = scores[part] > cut, inside[part]
         return int((says & truth).sum()), int(truth.sum()), int((says & ~truth).sum()), int((~truth).sum())
 
     def gain(counts):
         return counts[0] / counts[1] - counts[2] / counts[3]
 
-    first, second = slice(0, half), slice(half, None)
-    middles = torch.sort(scores[:half]).values
-    cuts = [(cut, side) for cut in ((middles[1:] + middles[:-1]) / 2).tolist() for side in (1, -1)]
-    best = max(cuts, key=lambda pair: gain(alarms(*pair, first)))
-    counts = alarms(*best, second)
-    return gain(counts), bound(*counts, delta)
+    found = []
+    for choose, judge in (parts, parts[::-1]):
+        order = torch.sort(scores[choose]).values
+        cut = max(((order[1:] + order[:-1]) / 2).tolist(), key=lambda cut: gain(alarms(cut, choose)))
+        found.append(alarms(cut, judge))
+    return sum(map(gain, found)) / 2, bound(*found[0], delta)

@@ -32,7 +32,7 @@ def test_sample_gradients_are_opacus(lesson, digits):
     model = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10)).double()
     x, y = digits[0][:40].double(), digits[1][:40]
     mine = lesson.sample_gradients(model, x, y)
-    theirs = GradSampleModule(model)
+    theirs = GradSampleModule(model, loss_reduction="sum")
     F.cross_entropy(theirs(x), y, reduction="sum").backward()
     for a, p in zip(mine, theirs.parameters(), strict=True):
         assert (a - p.grad_sample).abs().max() < 1e-12

@@ -106,13 +106,13 @@ def clip_and_add(grads, clip):
 
 @clip_and_add.cases
 def _():
-    yield "the worked example", [torch.tensor([[3.0, 0.0], [0.3, 0.0]]), torch.tensor([4.0, 0.4])], 1.0
+    yield "the worked example", [torch.tensor([[3.0, 0.0], [0.3, 0.0]]), torch.tensor([[4.0], [0.4]])], 1.0
     yield "a matrix and a vector", [_draw(5, 3, 2, seed=50), _draw(5, 3, seed=51)], 1.0
     yield "four tensors", [_draw(3, *s, seed=52 + len(s)) for s in ((4, 2), (4,), (2, 4), (2,))], 0.5
-    yield "one sample", [_draw(1, 4, seed=56), _draw(1, seed=57)], 0.1
-    yield "all of them short", [0.01 * _draw(4, 3, seed=58), 0.01 * _draw(4, seed=59)], 2.0
-    yield "exactly as long as allowed", [torch.tensor([[3.0], [3.0]]), torch.tensor([4.0, 4.0])], 5.0
-    yield "a sample without gradient", [torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.zeros(2)], 1.0
+    yield "one sample", [_draw(1, 4, seed=56), _draw(1, 1, seed=57)], 0.1
+    yield "all of them short", [0.01 * _draw(4, 3, seed=58), 0.01 * _draw(4, 1, seed=59)], 2.0
+    yield "exactly as long as allowed", [torch.tensor([[3.0], [3.0]]), torch.tensor([[4.0], [4.0]])], 5.0
+    yield "a sample without gradient", [torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.zeros(2, 1)], 1.0
     yield (
         "samples of very different lengths",
         [_draw(4, 3, seed=60) * torch.tensor([1e-6, 1.0, 1e3, 1e6])[:, None]],
@@ -226,7 +226,9 @@ divergence.slip(
     "torch.xlogy(alpha - k, share) + torch.xlogy(k, 1 - share)",
     "swapped",
 ).says("q and 1 - q are swapped: k counts how often the sample was drawn.")
-divergence.slip("ways + chance", "chance", "no binomial").says("the binomial coefficients are missing.")
+divergence.slip("ways + chance", "chance", "no binomial").says(
+    "the binomial coefficients are missing: each k can come about in many ways."
+)
 divergence.slip("grown.logsumexp(0)", "grown.exp().sum().log()", "overflow").says(
     "right for small exponents, but the exponential of a thousand is infinity. Stay in logarithms."
 )
