@@ -43,7 +43,7 @@ def clipped_sums(weights, x, y, counts, clip):
     return sums
 
 
-def private(start, x, y, member, steps, seed, *, q, clip, sigma, lr, momentum=0.9, clipping=True):
+def private(start, x, y, member, steps, seed, *, q, clip, sigma, lr, momentum=0.9, clipping=True, watch=None):
     """DP-SGD on as many networks as there are rows in `member` (m, n), each on its own members.
 
     Args:
@@ -59,6 +59,7 @@ def private(start, x, y, member, steps, seed, *, q, clip, sigma, lr, momentum=0.
         lr: learning rate.
         momentum: share of the last step that goes on.
         clipping: whether gradients are clipped; without, the noise stays as it is.
+        watch: called with the weights after each step.
 
     Raises:
         ValueError: if `q` is not in (0, 1], or `clip` or `sigma` are out of their range.
@@ -79,6 +80,8 @@ def private(start, x, y, member, steps, seed, *, q, clip, sigma, lr, momentum=0.
             noise = sigma * clip * torch.randn(total.shape, generator=draw)
             v.mul_(momentum).add_((total + noise) / size)
             p.sub_(lr * v)
+        if watch:
+            watch(weights)
     return weights
 
 
