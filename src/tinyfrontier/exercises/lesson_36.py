@@ -73,6 +73,24 @@ lira.slip("square().mean(0) + 1e-6", "square().mean(0).sqrt() + 1e-6", "deviatio
 lira.slip("torch.where(inside, mean_in, mean_out)", "seen.mean(0)", "one mean").says(
     "the variance was taken around the mean of all shadows. Each shadow is measured from the mean of its own side."
 )
+lira.slip(
+    "(seen - torch.where(inside, mean_in, mean_out)).square().mean(0) + 1e-6",
+    "(seen - torch.where(inside, mean_in, mean_out)).square().sum(0) / (len(seen) - 1) + 1e-6",
+    "n - 1",
+).says("the variance was divided by one less than the number of shadows. It is a plain mean over all of them.")
+lira.slip(
+    "(seen - torch.where(inside, mean_in, mean_out)).square().mean(0) + 1e-6",
+    "(seen - torch.where(inside, mean_in, mean_out)).square().sum(0) / max(len(seen) - 2, 1) + 1e-6",
+    "n - 2",
+).says("the variance was divided by two less than the number of shadows. It is a plain mean over all of them.")
+lira.slip(
+    "(seen - torch.where(inside, mean_in, mean_out)).square().mean(0) + 1e-6",
+    "((seen - mean_out).square() * ~inside).sum(0) / (~inside).sum(0) + 1e-6",
+    "outsiders only",
+).says("the variance was taken from the shadows outside alone. Both sides count, each around its own mean.")
+lira.slip("(2 * spread)", "(2 * spread - 1e-6)", "added once").says(
+    "1e-6 belongs to the variance, which is then doubled: 2 (v + 1e-6), not 2 v + 1e-6."
+)
 lira.slip(" + 1e-6", "", "nothing added").says("add 1e-6 to the variance: where shadows agree it is zero.")
 lira.slip("square().mean(0)", "square().mean()", "shared by all").says(
     "the variance was shared by all examples. Each example has its own."
@@ -87,6 +105,29 @@ def _(seen, inside, aimed):
         return -((aimed - mean) ** 2) / (2 * spread) - spread.log() / 2
 
     return side(inside) - side(~inside)
+
+
+@lira.mistake(
+    "mean of two",
+    "the variances of the two sides were averaged. Each shadow counts once: a side with more counts more.",
+)
+def _(seen, inside, aimed):
+    mean_in = (seen * inside).sum(0) / inside.sum(0)
+    mean_out = (seen * ~inside).sum(0) / (~inside).sum(0)
+    one = ((seen - mean_in).square() * inside).sum(0) / inside.sum(0)
+    two = ((seen - mean_out).square() * ~inside).sum(0) / (~inside).sum(0)
+    return ((aimed - mean_out) ** 2 - (aimed - mean_in) ** 2) / (one + two + 2e-6)
+
+
+@lira.mistake(
+    "moments", "the mean of squares less the square of a mean cancels in float32. Subtract before you square."
+)
+def _(seen, inside, aimed):
+    mean_in = (seen * inside).sum(0) / inside.sum(0)
+    mean_out = (seen * ~inside).sum(0) / (~inside).sum(0)
+    many, n = inside.sum(0), len(seen)
+    spread = (seen**2).mean(0) - (many * mean_in**2 + (n - many) * mean_out**2) / n + 1e-6
+    return ((aimed - mean_out) ** 2 - (aimed - mean_in) ** 2) / (2 * spread)
 
 
 @exercise(
@@ -143,6 +184,14 @@ clip_and_add.slip("factor, g) for", "factor, g) / len(g) for", "mean").says(
 )
 
 
+clip_and_add.slip(".sum(1) for g in grads).sqrt()", ".sum(1) for g in grads)", "no root").says(
+    "the length lacks its square root."
+)
+clip_and_add.slip("for g in grads).sqrt()", "for g in grads[:1]).sqrt()", "first tensor").says(
+    "only the first tensor counts in the length. All of them do."
+)
+
+
 @clip_and_add.mistake("clipped after adding", "the sum was clipped. Each sample has to be, before anything is added.")
 def _(grads, clip):
     totals = [g.sum(0) for g in grads]
@@ -196,6 +245,7 @@ def _():
     yield "all drawn", 4, 1.0, 2.0
     yield "all drawn, high order", 64, 1.0, 0.5
     yield "none drawn", 4, 0.0, 1.0
+    yield "none drawn, high order", 64, 0.0, 0.2
     yield "lowest order", 2, 0.1, 0.8
     yield "odd order", 33, 0.2, 1.5
     yield "little noise", 64, 0.25, 0.2
@@ -229,6 +279,18 @@ divergence.slip(
 divergence.slip("ways + chance", "chance", "no binomial").says(
     "the binomial coefficients are missing: each k can come about in many ways."
 )
+divergence.slip("grown.logsumexp(0)", "grown[1:].logsumexp(0)", "from one").says("the sum starts at k = 0.")
+divergence.slip("grown.logsumexp(0)", "grown[:-1].logsumexp(0)", "no last").says(
+    "the sum goes on to k = alpha, included."
+)
+divergence.slip("grown.logsumexp(0)", "grown.max()", "largest").says(
+    "only the largest term was taken; the logarithm is that of the sum."
+)
+divergence.slip(
+    "torch.tensor(q, dtype=torch.float64)",
+    "torch.tensor(min(max(q, 1e-12), 1 - 1e-12), dtype=torch.float64)",
+    "clamped",
+).says("`q` was kept away from 0 and 1. Both ends are allowed, and a power of zero by zero is one.")
 divergence.slip("grown.logsumexp(0)", "grown.exp().sum().log()", "overflow").says(
     "right for small exponents, but the exponential of a thousand is infinity. Stay in logarithms."
 )
@@ -273,6 +335,13 @@ def _():
         _whole(40, 5, size=2**32, seed=23),
         2**32,
     )
+    yield (
+        "numbers below 4,000,000,007",
+        _whole(5, size=4_000_000_007, seed=24),
+        2,
+        _whole(6, 5, size=4_000_000_007, seed=25),
+        4_000_000_007,
+    )
     yield "no numbers", torch.zeros(0, dtype=torch.int64), 1, torch.zeros(3, 0, dtype=torch.int64), 10
 
 
@@ -304,3 +373,20 @@ def _(update, me, shared, size):
 @masked.mistake("sign kept", "below zero the remainder kept its minus sign; the result runs from 0 to `size` - 1.")
 def _(update, me, shared, size):
     return torch.fmod(update + shared[me + 1 :].sum(0) - shared[:me].sum(0), size)
+
+
+@masked.mistake("int32", "the numbers went through int32, which wraps at 2**32 whatever `size` is. Stay in int64.")
+def _(update, me, shared, size):
+    return ((update.int() + shared[me + 1 :].int().sum(0) - shared[:me].int().sum(0)) % size).long()
+
+
+@masked.mistake("neighbours", "only the next and the previous client count here. All of them share a secret with you.")
+def _(update, me, shared, size):
+    after, before = shared[me + 1 : me + 2].sum(0), shared[max(me - 1, 0) : me].sum(0)
+    return (update + after - before) % size
+
+
+@masked.mistake("one wrap", "`size` was added or taken off once. With many clients the sum can be many sizes away.")
+def _(update, me, shared, size):
+    told = update + shared[me + 1 :].sum(0) - shared[:me].sum(0)
+    return torch.where(told < 0, told + size, torch.where(told >= size, told - size, told))
