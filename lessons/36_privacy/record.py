@@ -31,10 +31,10 @@ STOPS = (30, 50, 100)
 TRIES = ((30, 1.0), (60, 0.5), (60, 1.0), (120, 0.5))  # steps and rates of private trainings
 FAMILIES = {  # trainings without noise: settings and most steps
     "plain": ({"lr": 0.1, "clipping": False}, 60),
-    "plain, start x 4": ({"lr": 0.1, "clipping": False, "wide": 4}, 100),
     "clipped": ({"lr": 0.5}, 60),
     "clipped, start x 4": ({"lr": 0.5, "wide": 4}, 110),
     "clipped, start x 6": ({"lr": 0.5, "wide": 6}, 140),
+    "clipped, start x 10": ({"lr": 1.0, "wide": 10}, 140),
 }
 RATES = (0.1, 0.3, 1.0, 3.0)
 LOCAL = (1, 5, 20, 50)

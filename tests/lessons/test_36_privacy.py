@@ -178,3 +178,24 @@ def test_inversion_finds_one_digit(lesson, digits):
     found = lesson.invert(weights, lesson.change_of(weights, x[rows], y[rows], 1), y[rows])
     assert lesson.named(found, rows, x) == 1
     assert lesson.named(lesson.class_means(x, y)[y[rows]], rows, x) < 0.5
+
+
+def test_a_list_names_what_inversion_cannot(lesson, digits):
+    """The nearest change names a digit through a little noise; least squares names every digit of a large sum."""
+    x, y = digits[:2]
+    weights, rows = lesson.networks(1, lesson.FED, 0), lesson.some(1, 10)
+    seen = lesson.change_of(weights, x[rows], y[rows], 1)
+    chance = torch.Generator().manual_seed(0)
+    seen = seen + 0.01 * seen.norm(dim=1, keepdim=True) * torch.randn(seen.shape, generator=chance)
+    assert torch.equal(lesson.nearest(weights, seen, x, y), rows[:, 0])
+    assert lesson.sum_named(weights, (10, 400), x, y) == [1, 1]
+
+
+def test_private_training_can_be_watched(lesson, digits):
+    """After each of the steps the weights are shown, the last time those that come back."""
+    seen, member = [], torch.ones(1, 40, dtype=torch.bool)
+    watch = lambda weights: seen.append([p.clone() for p in weights])  # noqa: E731 - one line
+    how = {"steps": 3, "wide": 2, "watch": watch}
+    made = lesson.keep_private(digits[0][:40], digits[1][:40], member, math.inf, 0, **how)
+    assert len(seen) == 3
+    assert all(torch.equal(a, b) for a, b in zip(seen[-1], made, strict=True))
