@@ -1,9 +1,10 @@
-"""What a canary proves: a lower bound of epsilon from networks trained with it and without it."""
+"""Thresholds and likenesses, and what a canary proves: a lower bound of epsilon from networks with it and without."""
 
 import math
 
 import torch
 from scipy.stats import beta
+from torch.nn import functional as F
 
 
 def share_limits(hits, n, doubt=0.025):
@@ -52,3 +53,18 @@ def audit(scores, inside, delta):
         cut = max(((order[1:] + order[:-1]) / 2).tolist(), key=lambda cut: gain(alarms(cut, choose)))
         found.append(alarms(cut, judge))
     return sum(map(gain, found)) / 2, bound(*found[0], delta)
+
+
+def best_cut(values, truth):
+    """The threshold with the largest advantage."""
+    order = values.flatten().argsort(descending=True)
+    true = truth.flatten()[order].double()
+    gain = true.cumsum(0) / true.sum() - (1 - true).cumsum(0) / (1 - true).sum()
+    return values.flatten()[order[gain.argmax()]]
+
+
+@torch.no_grad()
+def alike(a, b):
+    """Correlations (n, m) of images (n, 64) with images (m, 64)."""
+    a, b = (F.normalize(z - z.mean(1, keepdim=True), dim=1) for z in (a, b))
+    return a @ b.T

@@ -1,9 +1,10 @@
-"""Private training of many networks at once, and the rivals of differential privacy that lesson 36 tries.
+"""Start and private training of many networks at once, and the rivals of differential privacy that lesson 36 tries.
 
 A per-sample gradient of a linear layer is an outer product: its length follows from two vectors, and the clipped sum
 from one product of matrices. So no per-sample gradient is ever stored.
 """
 
+import itertools
 import math
 
 import torch
@@ -12,6 +13,15 @@ from torch.nn import functional as F
 from tinyfrontier.training import progress
 
 CLASSES = 10
+
+
+def networks(m, widths, seed):
+    """Random weights (m, in, out) and biases (m, 1, out) of each layer, in turn."""
+    draw, made = torch.Generator().manual_seed(seed), []
+    for narrow, wide in itertools.pairwise(widths):
+        for shape in ((m, narrow, wide), (m, 1, wide)):
+            made.append((2 * torch.rand(shape, generator=draw) - 1) / narrow**0.5)
+    return made
 
 
 def slopes(weights, x, y):
