@@ -165,7 +165,7 @@ def _():
 @clip_and_add.usual
 def clip_and_add(grads, clip):
     length = sum(g.flatten(1).square().sum(1) for g in grads).sqrt()
-    factor = (clip / length.clamp(min=1e-30)).clamp(max=1)
+    factor = (clip / length).clamp(max=1)
     return [torch.einsum("n,n...->...", factor, g) for g in grads]
 
 
@@ -175,9 +175,8 @@ clip_and_add.slip(".clamp(max=1)", "", "stretched").says(
 clip_and_add.slip(".square().sum(1) for g in grads).sqrt()", ".norm(dim=1) for g in grads)", "sum of lengths").says(
     "the lengths of the tensors were added. A gradient is one long vector: add squares, then take the root."
 )
-clip_and_add.slip(".clamp(min=1e-30)", "", "zero").says("a sample without a gradient gave no number. It adds nothing.")
 clip_and_add.slip(
-    "factor = (clip / length.clamp(min=1e-30)).clamp(max=1)", "factor = torch.ones_like(length)", "unclipped"
+    "factor = (clip / length).clamp(max=1)", "factor = torch.ones_like(length)", "unclipped"
 ).says("nothing was clipped: a gradient longer than `clip` has to be shortened.")
 clip_and_add.slip("factor, g) for", "factor, g) / len(g) for", "mean").says(
     "return the sum over samples, not the mean."
@@ -196,7 +195,7 @@ clip_and_add.slip("for g in grads).sqrt()", "for g in grads[:1]).sqrt()", "first
 def _(grads, clip):
     totals = [g.sum(0) for g in grads]
     length = sum(t.square().sum() for t in totals).sqrt()
-    return [t * (clip / length.clamp(min=1e-30)).clamp(max=1) for t in totals]
+    return [t * (clip / length).clamp(max=1) for t in totals]
 
 
 @clip_and_add.mistake(
@@ -205,7 +204,7 @@ def _(grads, clip):
 def _(grads, clip):
     sums = []
     for g in grads:
-        length = g.flatten(1).norm(dim=1).clamp(min=1e-30)
+        length = g.flatten(1).norm(dim=1)
         sums.append(torch.einsum("n,n...->...", (clip / length).clamp(max=1), g))
     return sums
 
