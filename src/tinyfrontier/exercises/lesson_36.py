@@ -175,9 +175,9 @@ clip_and_add.slip(".clamp(max=1)", "", "stretched").says(
 clip_and_add.slip(".square().sum(1) for g in grads).sqrt()", ".norm(dim=1) for g in grads)", "sum of lengths").says(
     "the lengths of the tensors were added. A gradient is one long vector: add squares, then take the root."
 )
-clip_and_add.slip(
-    "factor = (clip / length).clamp(max=1)", "factor = torch.ones_like(length)", "unclipped"
-).says("nothing was clipped: a gradient longer than `clip` has to be shortened.")
+clip_and_add.slip("factor = (clip / length).clamp(max=1)", "factor = torch.ones_like(length)", "unclipped").says(
+    "nothing was clipped: a gradient longer than `clip` has to be shortened."
+)
 clip_and_add.slip("factor, g) for", "factor, g) / len(g) for", "mean").says(
     "return the sum over samples, not the mean."
 )
