@@ -1,0 +1,158 @@
+"""Which comparison of two methods decided a verdict of lessons 1 to 35, and where its seeds stand in the records.
+
+Listed before any interval was computed. A verdict is here if its deciding comparison is between two methods, each
+measured several times, with every measurement in the lesson's record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+EACH = "*"  # one measurement for each entry of the list that stands here
+
+# lesson, what was compared, path of the first, path of the second, whether more is better, whether the verdict says that
+# the first is ahead, whether entry for entry they share a seed or a split
+COMPARISONS = (
+    (1, "attention, linear recurrence", ["ladder", "attention", EACH, 5], ["ladder", "linear recurrence", EACH, 5], 1, 0, 1),
+    (3, "BERT, untrained; 16 labels", ["accuracy", "shipped", "pooler", "16"], ["accuracy", "fresh", "pooler", "16"], 1, 1, 1),
+    (6, "top-1, dense; equal FLOPs", ["bits", "top-1"], ["bits", "dense"], 0, 1, 1),
+    (6, "top-1, dense; equal time", ["bits", "top-1"], ["bits", "dense, more steps"], 0, 0, 1),
+    (8, "LoRA, full; forgetting", ["lost", "50", "rank 16"], ["lost", "50", "full"], 0, 0, 1),
+    (
+        11,
+        "SimCLR, pixels; 1 label spread",
+        ["accuracy", "label spreading", "affine + noise", "2000", EACH, EACH, 0],
+        ["accuracy", "label spreading", "pixels", "0", EACH, EACH, 0],
+        1,
+        1,
+        1,
+    ),
+    (
+        12,
+        "MAE, scratch; 1 label",
+        ["accuracy", "MAE, all tokens", EACH, 0],
+        ["accuracy", "scratch, all tokens", EACH, 0],
+        1,
+        1,
+        1,
+    ),
+    (14, "CLIP, labels; new names", ["runs", "CLIP", "new name"], ["runs", "labels", "new name"], 1, 1, 1),
+    (14, "CLIP, labels; new pairs", ["runs", "CLIP", "held-out pair"], ["runs", "labels", "held-out pair"], 1, 0, 1),
+    (
+        15,
+        "diffusion, Gaussians",
+        ["table", "diffusion, longest", EACH, 0],
+        ["table", "sixteen, widened", EACH, 0],
+        0,
+        1,
+        0,
+    ),
+    (
+        17,
+        "one model, room by need",
+        ["steps", "400", "one model", "words to picture"],
+        ["steps", "400", "three, room by need", "words to picture"],
+        1,
+        0,
+        1,
+    ),
+    (18, "equivariant, plain", ["digits", "errors", "equivariant", EACH, 1], ["digits", "errors", "plain", EACH, 1], 0, 1, 1),
+    (
+        18,
+        "equivariant, averaged",
+        ["digits", "errors", "equivariant", EACH, 1],
+        ["digits", "errors", "averaged", EACH, 1],
+        0,
+        0,
+        1,
+    ),
+    (19, "triangles, convolutions", ["network", EACH, "rmsd", 3], ["convolutions", EACH, "rmsd", 3], 0, 1, 1),
+    (20, "network, process", ["found", "network", EACH, 5], ["found", "process", EACH, 5], 1, 0, 0),
+    (21, "diffusion, perturbed", ["methods", "diffusion", "designs"], ["methods", "perturbed", "designs"], 1, 1, 0),
+    (22, "second order, first order", ["Levenberg-Marquardt", "errors", EACH, -1], ["Adam + L-BFGS", "errors", EACH, -1], 0, 1, 1),
+    (23, "CNN, trees; RMSE", ["scores", "CNN", "RMSE of the mean"], ["scores", "trees", "RMSE of the mean"], 0, 1, 1),
+    (23, "diffusion, quantiles; CRPS", ["scores", "diffusion", "CRPS"], ["scores", "quantiles + texture", "CRPS"], 0, 0, 1),
+    (23, "U-Net, trees; F1", ["forest", "U-Net", "F1"], ["forest", "trees", "F1"], 1, 1, 1),
+    (25, "language model, window + table", ["alone", "language model"], ["full", "window + table"], 1, 1, 1),
+    (26, "clone + PPO, adaptive LQG", ["report", "clone + PPO", "lost"], ["report", "adaptive LQG", "lost"], 0, 0, 1),
+    (26, "clone + PPO, clone", ["stages", "clone + PPO", "lost"], ["stages", "clone", "lost"], 0, 0, 1),
+    (28, "evolved, symmetric tables", ["sizes", "6", "evolved", EACH, -1], ["sizes", "6", "symmetric", EACH, -1], 1, 0, 1),
+    (29, "EI, Sobol; Hartmann", ["regret", "Hartmann", "30", "EI"], ["regret", "Hartmann", "30", "Sobol"], 0, 1, 1),
+    (29, "EI, simplex; reactor", ["regret", "reactor", "30", "EI"], ["regret", "reactor", "30", "simplex"], 0, 0, 1),
+    (31, "tagger, rule with cues", ["records", "tagger", "fresh"], ["records", "rule with cues", "fresh"], 1, 0, 1),
+    (
+        31,
+        "sources, closed book",
+        ["answers", "with sources", "new papers"],
+        ["answers", "closed book", "new papers"],
+        1,
+        1,
+        1,
+    ),
+    (33, "LIME, gradient", ["fidelity", "black", "136", "LIME"], ["fidelity", "black", "136", "gradient"], 1, 0, 1),
+    (
+        35,
+        "attacks, kernel; radius 0.15",
+        ["rivals", "convolution, attacks", EACH, 3],
+        ["rivals", "kernel machine", EACH, 3],
+        1,
+        1,
+        1,
+    ),
+    (
+        35,
+        "attacks, kernel; radius 0.1",
+        ["rivals", "convolution, attacks", EACH, 2],
+        ["rivals", "kernel machine", EACH, 2],
+        1,
+        0,
+        1,
+    ),
+)
+
+# the first list holds so many entries in a row that are no seeds of their own: networks on one draw, draws of one network
+REPEATS = {"language model, window + table": 3, "diffusion, perturbed": 5}
+
+
+def pick(figures: Any, path: Sequence[str | int]) -> Any:
+    """What stands at `path` in a record's figures; `EACH` goes through a list.
+
+    Raises:
+        KeyError: if a name of the path is not in the record.
+    """
+    if not path:
+        return figures
+    first, *rest = path
+    if first == EACH:
+        return [pick(entry, rest) for entry in figures]
+    if isinstance(figures, Mapping) and first not in figures:
+        raise KeyError(f"{first!r} is not in the record; it has {sorted(figures)}")
+    return pick(figures[first], rest)
+
+
+def _by_seed(values: Sequence[Any], repeats: int = 1) -> list[float]:
+    """One number a seed: what was drawn again within a seed is averaged."""
+    if repeats > 1:
+        values = [values[i : i + repeats] for i in range(0, len(values), repeats)]
+    return [round(float(sum(v) / len(v) if isinstance(v, Sequence) else v), 6) for v in values]
+
+
+def gather(load: Callable[[int], Any]) -> list[dict[str, Any]]:
+    """All comparisons with their figures, one number a seed; `load(lesson)` is that lesson's record.
+
+    Raises:
+        ValueError: if two lists that share seeds differ in length.
+    """
+    found = []
+    for lesson, what, first, second, more, ahead, shared in COMPARISONS:
+        one, two = (_by_seed(pick(load(lesson)["figures"], path)) for path in (first, second))
+        if what in REPEATS:
+            one = _by_seed(one, REPEATS[what])
+        if shared and len(one) != len(two):
+            raise ValueError(f"lesson {lesson}, {what}: {len(one)} and {len(two)} seeds cannot be pairs")
+        found.append(
+            {"lesson": lesson, "what": what, "one": one, "two": two}
+            | {"more": bool(more), "ahead": bool(ahead), "shared": bool(shared)}
+        )
+    return found
