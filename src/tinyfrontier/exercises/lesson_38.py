@@ -145,7 +145,7 @@ def _():
 @percentile_interval.usual
 def percentile_interval(values, rows, level):
     low, high = np.quantile(values[rows].mean(1), [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return low, high
 
 
 percentile_interval.slip("[(1 - level) / 2, (1 + level) / 2]", "[1 - level, level]", "one side each").says(
@@ -156,7 +156,7 @@ percentile_interval.slip(".mean(1), [", ".flatten(), [", "items").says(
 )
 percentile_interval.slip(".mean(1), [", ".mean(0), [", "wrong axis").says("the mean runs over the draws. It runs along each row.")
 percentile_interval.slip(".mean(1), [", ".sum(1), [", "sums").says("the means are asked for, not the sums.")
-percentile_interval.slip("float(low), float(high)", "float(high), float(low)", "swapped").says("low comes first, then high.")
+percentile_interval.slip("return low, high", "return high, low", "swapped").says("low comes first, then high.")
 
 
 @percentile_interval.mistake("normal curve", "mean and 1.96 standard deviations is another interval. Take quantiles of the means.")
