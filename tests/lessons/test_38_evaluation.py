@@ -91,7 +91,9 @@ def test_intervals_cover_as_computed(lesson):
     for n in (10, 37):
         assert lesson.coverage(n, 0.9, "exact") >= 0.95
     hits = np.random.default_rng(0).binomial(20, 0.95, 4000)
-    low, high = np.array([np.quantile(np.random.default_rng(k).binomial(20, k / 20, 20_000) / 20, [0.025, 0.975]) for k in range(21)]).T
+    low, high = np.array(
+        [np.quantile(np.random.default_rng(k).binomial(20, k / 20, 20_000) / 20, [0.025, 0.975]) for k in range(21)]
+    ).T
     covered = ((low[hits] <= 0.95 + 1e-9) & (high[hits] >= 0.95 - 1e-9)).mean()
     assert abs(covered - lesson.coverage(20, 0.95, "bootstrap")) < 0.03
 

@@ -42,9 +42,9 @@ past_folds.slip("start - gap", "start", "no gap").says("training must stop `gap`
 past_folds.slip("n // (folds + 1)", "n // folds", "no room to learn").says(
     "the data are cut into `folds + 1` parts: the first test needs something before it to learn from."
 )
-past_folds.slip("range(n - folds * size, n, size)", "range(size, (folds + 1) * size, size)", "left over at the end").says(
-    "what is left over belongs to the first training: the last test ends with the last item."
-)
+past_folds.slip(
+    "range(n - folds * size, n, size)", "range(size, (folds + 1) * size, size)", "left over at the end"
+).says("what is left over belongs to the first training: the last test ends with the last item.")
 past_folds.slip("start + size)", "start + size - 1)", "last item, not end").says(
     "the third number is where the test ends, one past its last item."
 )
@@ -102,11 +102,17 @@ least_likely.slip("int(share * logp.shape[1])", "round(share * logp.shape[1])", 
     "the number of tokens is rounded down, not to the nearest."
 )
 least_likely.slip(":k].mean(1)", ":k].sum(1)", "sum").says("the mean is asked for, not the sum.")
-least_likely.slip("[:, :k]", "[:, k - 1 : k]", "the k-th alone").says("average all k tokens, not only the last of them.")
-least_likely.slip("logp.sort(1).values[:, :k]", "logp[:, :k]", "unsorted").says("the first tokens were taken, not the least likely.")
+least_likely.slip("[:, :k]", "[:, k - 1 : k]", "the k-th alone").says(
+    "average all k tokens, not only the last of them."
+)
+least_likely.slip("logp.sort(1).values[:, :k]", "logp[:, :k]", "unsorted").says(
+    "the first tokens were taken, not the least likely."
+)
 
 
-@least_likely.mistake("all rows at once", "the least likely tokens of all rows together were taken; each row has its own.")
+@least_likely.mistake(
+    "all rows at once", "the least likely tokens of all rows together were taken; each row has its own."
+)
 def _(logp, share):
     k = max(1, int(share * logp.shape[1]))
     return logp.flatten().sort().values[:k].mean().expand(len(logp)).clone()
@@ -154,12 +160,16 @@ percentile_interval.slip("[(1 - level) / 2, (1 + level) / 2]", "[1 - level, leve
 percentile_interval.slip(".mean(1), [", ".flatten(), [", "items").says(
     "these are quantiles of single values. Take the mean of each redraw first."
 )
-percentile_interval.slip(".mean(1), [", ".mean(0), [", "wrong axis").says("the mean runs over the draws. It runs along each row.")
+percentile_interval.slip(".mean(1), [", ".mean(0), [", "wrong axis").says(
+    "the mean runs over the draws. It runs along each row."
+)
 percentile_interval.slip(".mean(1), [", ".sum(1), [", "sums").says("the means are asked for, not the sums.")
 percentile_interval.slip("return low, high", "return high, low", "swapped").says("low comes first, then high.")
 
 
-@percentile_interval.mistake("normal curve", "mean and 1.96 standard deviations is another interval. Take quantiles of the means.")
+@percentile_interval.mistake(
+    "normal curve", "mean and 1.96 standard deviations is another interval. Take quantiles of the means."
+)
 def _(values, rows, level):
     from scipy.stats import norm
 
@@ -209,9 +219,11 @@ holm.slip("found[order] = np.minimum(raised, 1)", "found[:] = np.minimum(raised,
 holm.slip("p[order] * np.arange(len(p), 0, -1)", "p[order] * len(p)", "Bonferroni").says(
     "every p-value was multiplied by m: that is Bonferroni. The next smallest pays m - 1, and so on."
 )
-holm.slip("np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))", "p[order] * np.arange(len(p), 0, -1)", "no running maximum").says(
-    "a result may not be smaller than the one before it in sorted order."
-)
+holm.slip(
+    "np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))",
+    "p[order] * np.arange(len(p), 0, -1)",
+    "no running maximum",
+).says("a result may not be smaller than the one before it in sorted order.")
 holm.slip("np.minimum(raised, 1)", "raised", "above one").says("a p-value is at most 1.")
 holm.slip("np.arange(len(p), 0, -1)", "np.arange(1, len(p) + 1)", "wrong way round").says(
     "the smallest p-value is multiplied by m, the largest by 1."
@@ -221,7 +233,10 @@ holm.slip("np.arange(len(p), 0, -1)", "np.arange(len(p) - 1, -1, -1)", "one too 
 )
 
 
-@holm.mistake("Benjamini and Hochberg", "this limits the share of false discoveries, not the chance of any. Holm multiplies by m, m - 1, …")
+@holm.mistake(
+    "Benjamini and Hochberg",
+    "this limits the share of false discoveries, not the chance of any. Holm multiplies by m, m - 1, …",
+)
 def _(p):
     order = np.argsort(p)
     raised = p[order] * len(p) / np.arange(1, len(p) + 1)
@@ -230,7 +245,9 @@ def _(p):
     return found
 
 
-@holm.mistake("back by the wrong order", "the results went back by the order itself; use `found[order] = …`, or sort the order.")
+@holm.mistake(
+    "back by the wrong order", "the results went back by the order itself; use `found[order] = …`, or sort the order."
+)
 def _(p):
     order = np.argsort(p)
     return np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)[order]
