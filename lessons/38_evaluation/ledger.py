@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
 EACH = "*"  # one measurement for each entry of the list that stands here
 
-# lesson, what was compared, path of the first, path of the second, whether more is better, whether the verdict says that
-# the first is ahead, whether entry for entry they share a seed or a split
+# lesson, what was compared, path of the first, path of the second, whether more is better, whether the verdict says
+# that the first is ahead, whether entry for entry they share a seed or a split
 COMPARISONS = (
     (
         1,
@@ -159,7 +163,7 @@ COMPARISONS = (
     ),
 )
 
-# the first list holds so many entries in a row that are no seeds of their own: networks on one draw, draws of one network
+# the first list holds so many entries in a row that are no seeds of their own: networks on a draw, draws of a network
 REPEATS = {"language model, window + table": 3, "diffusion, perturbed": 5}
 
 
@@ -204,3 +208,18 @@ def gather(load: Callable[[int], Any]) -> list[dict[str, Any]]:
             | {"more": bool(more), "ahead": bool(ahead), "shared": bool(shared)}
         )
     return found
+
+
+def draw_leads(cases: Sequence[Mapping[str, Any]], judged: np.ndarray, flips: np.ndarray) -> Figure:
+    """Every lead in half widths of its interval, sorted; `judged` holds lead and ends (cases, 3 or more)."""
+    width = (judged[:, 2] - judged[:, 1]) / 2
+    fig, ax = plt.subplots(figsize=(9, 7))
+    order = np.argsort(judged[:, 0] / width)
+    for place, row in enumerate(order):
+        middle, colour = judged[row, 0] / width[row], "C0" if cases[row]["ahead"] else "C1"
+        ax.plot([middle - 1, middle + 1], [place] * 2, color=colour)
+        ax.plot(middle, place, "s" if flips[row] else "o", color=colour)
+    ax.set_yticks(range(len(order)), [f"{cases[r]['lesson']:02}: {cases[r]['what']}" for r in order], fontsize=8)
+    ax.axvline(0, color="0.6")
+    ax.set(xlabel="lead, in half widths of its 95 % interval", xscale="symlog", ylim=(-1, len(order)))
+    return fig

@@ -1,9 +1,14 @@
-"""Ten measures of a yes-or-no forecaster, all so that more is better."""
+"""Ten measures of a yes-or-no forecaster, all so that more is better, and forecasters to pick from."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import rankdata
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 NAMES = (
     "accuracy",
@@ -57,3 +62,43 @@ def ten(chance: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
 def ranks(table: np.ndarray) -> np.ndarray:
     """For each column, the share of rows that a row beats, ties counting half: (rows, columns) in [0, 1]."""
     return (rankdata(table, axis=0) - 0.5) / len(table)
+
+
+DATA = {
+    "digits": lambda: (load_digits().data, load_digits().target == 8),
+    "cancer": lambda: (load_breast_cancer().data, load_breast_cancer().target == 0),
+    "diabetes": lambda: (load_diabetes().data, load_diabetes().target > 200),
+}
+
+
+def forecasters(data: str, count: int, seed: int) -> np.ndarray:
+    """Ten measures of `count` forecasters on rows to pick by and on an exam: (2, count, 10).
+
+    Each is a logistic regression with one of five penalties, its classes weighted or not, whose scores are stretched by
+    a factor from 1/4 to 4, and which says yes from some chance on; all four are drawn at random.
+
+    Raises:
+        ValueError: if `data` is not in `DATA`.
+    """
+    if data not in DATA:
+        raise ValueError(f"data must be one of {sorted(DATA)}, got {data!r}")
+    draw = np.random.default_rng([5, seed])
+    x, y = DATA[data]()
+    learn, *judging = np.array_split(draw.permutation(len(x)), 3)
+    bases = []
+    for penalty in (0.001, 0.01, 0.1, 1, 100):
+        for weight in (None, "balanced"):
+            line = LogisticRegression(C=penalty, class_weight=weight, max_iter=1000)
+            line = make_pipeline(StandardScaler(), line).fit(x[learn], y[learn])
+            bases.append([line.decision_function(x[part]) for part in judging])
+    settings = zip(
+        draw.integers(10, size=count), draw.uniform(-2, 2, count), draw.uniform(0.02, 0.98, count), strict=True
+    )
+    table = [
+        [
+            ten(expit(score * 2**stretch), y[part].astype(int), bar)
+            for score, part in zip(bases[k], judging, strict=True)
+        ]
+        for k, stretch, bar in settings
+    ]
+    return np.array(table).swapaxes(0, 1)

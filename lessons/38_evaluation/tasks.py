@@ -14,7 +14,7 @@ LAGS = (5, 10, 20, 40)
 
 
 def patients(degree: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Columns (442, p) of scikit-learn's diabetes data, and whether the disease has gone on further than in half of them.
+    """Columns (442, p) of scikit-learn's diabetes data, and whose disease has gone on further than the median.
 
     Args:
         degree: products of up to so many of the ten columns are added: 10, 65 or 285 columns for 1, 2 or 3.
