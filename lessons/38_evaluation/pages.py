@@ -43,3 +43,14 @@ def piles() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
             texts[document.package] += [p for p in document.paragraphs if len(p) < 900]
         found.append({name: windows(paragraphs) for name, paragraphs in texts.items()})
     return found[0], found[1]
+
+
+@cache
+def word_pairs() -> torch.Tensor:
+    """Log-chance of each token (columns) after each other (rows), counted in the pages read."""
+    old, size = torch.cat([*piles()[0].values()]), reader()[1].vocabulary
+    pairs = torch.zeros(size, size)
+    at = old[:, :-1].flatten(), old[:, 1:].flatten()
+    pairs.index_put_(at, torch.ones(()), accumulate=True)
+    often = (pairs.sum(0) + 1) / (pairs.sum() + size)
+    return ((pairs + 100 * often) / (pairs.sum(1, keepdim=True) + 100)).log()
