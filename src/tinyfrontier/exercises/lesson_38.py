@@ -164,7 +164,9 @@ percentile_interval.slip(".mean(1), [", ".mean(0), [", "wrong axis").says(
     "the mean runs over the draws. It runs along each row."
 )
 percentile_interval.slip(".mean(1), [", ".sum(1), [", "sums").says("the means are asked for, not the sums.")
-percentile_interval.slip("return low, high", "return high, low", "swapped").says("low comes first, then high.")
+percentile_interval.slip("return low, high", "return high, low", "swapped").says(
+    "the two ends changed places: low comes first, then high."
+)
 
 
 @percentile_interval.mistake(
