@@ -1,7 +1,7 @@
-"""Which comparison of two methods decided a verdict of lessons 1 to 35, and where its seeds stand in the records.
+"""Comparisons of two methods behind verdicts of lessons 1 to 35, and where their seeds stand in the records.
 
-Listed before any interval was computed. A verdict is here if its deciding comparison is between two methods, each
-measured several times, with every measurement in the lesson's record.
+Picked by hand with the records in view, before any interval was computed: two methods, each measured several times,
+every measurement in the lesson's record. It is a sample of the verdicts, not all of them.
 """
 
 from __future__ import annotations
