@@ -46,11 +46,26 @@ def piles() -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
 
 
 @cache
-def word_pairs() -> torch.Tensor:
-    """Log-chance of each token (columns) after each other (rows), counted in the pages read."""
-    old, size = torch.cat([*piles()[0].values()]), reader()[1].vocabulary
+def _pages_read() -> torch.Tensor:
+    return torch.cat([*piles()[0].values()])
+
+
+def _count(rows: torch.Tensor) -> torch.Tensor:
+    size = reader()[1].vocabulary
     pairs = torch.zeros(size, size)
-    at = old[:, :-1].flatten(), old[:, 1:].flatten()
+    at = rows[:, :-1].flatten(), rows[:, 1:].flatten()
     pairs.index_put_(at, torch.ones(()), accumulate=True)
     often = (pairs.sum(0) + 1) / (pairs.sum() + size)
     return ((pairs + 100 * often) / (pairs.sum(1, keepdim=True) + 100)).log()
+
+
+@cache
+def word_pairs() -> torch.Tensor:
+    """Log-chance of each token (columns) after each other (rows), counted in the pages read."""
+    return _count(_pages_read())
+
+
+def pairs_without(rows: torch.Tensor) -> torch.Tensor:
+    """The same table, counted in the pages read that are not among `rows`."""
+    left = {tuple(row) for row in rows.tolist()}
+    return _count(torch.stack([row for row in _pages_read() if tuple(row.tolist()) not in left]))

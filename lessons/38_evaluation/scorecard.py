@@ -75,7 +75,8 @@ def forecasters(data: str, count: int, seed: int) -> np.ndarray:
     """Ten measures of `count` forecasters on rows to pick by and on an exam: (2, count, 10).
 
     Each is a logistic regression with one of five penalties, its classes weighted or not, whose scores are stretched by
-    a factor from 1/4 to 4, and which says yes from some chance on; all four are drawn at random.
+    a factor from 1/4 to 4 and shifted by up to 3 either way, all drawn at random. All say yes from a chance of one half
+    on, so that the answers follow from the chances, and no measure judges what another cannot see.
 
     Raises:
         ValueError: if `data` is not in `DATA`.
@@ -91,14 +92,12 @@ def forecasters(data: str, count: int, seed: int) -> np.ndarray:
             line = LogisticRegression(C=penalty, class_weight=weight, max_iter=1000)
             line = make_pipeline(StandardScaler(), line).fit(x[learn], y[learn])
             bases.append([line.decision_function(x[part]) for part in judging])
-    settings = zip(
-        draw.integers(10, size=count), draw.uniform(-2, 2, count), draw.uniform(0.02, 0.98, count), strict=True
-    )
+    settings = zip(draw.integers(10, size=count), draw.uniform(-2, 2, count), draw.uniform(-3, 3, count), strict=True)
     table = [
         [
-            ten(expit(score * 2**stretch), y[part].astype(int), bar)
+            ten(expit(score * 2**stretch + shift), y[part].astype(int), 0.5)
             for score, part in zip(bases[k], judging, strict=True)
         ]
-        for k, stretch, bar in settings
+        for k, stretch, shift in settings
     ]
     return np.array(table).swapaxes(0, 1)

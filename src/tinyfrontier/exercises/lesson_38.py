@@ -83,6 +83,7 @@ def _():
     yield "a half of nine", _logp(2, 9, 6), 0.5
     yield "three quarters of four", _logp(5, 4, 7), 0.75
     yield "ties", torch.tensor([[-2.0, -2.0, -1.0, -2.0]]), 0.5
+    yield "ties at the edge", torch.tensor([[-3.0, -2.0, -2.0, -1.0]]), 0.5
     yield "no row", _logp(0, 5, 8), 0.4
 
 
