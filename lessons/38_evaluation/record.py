@@ -1,6 +1,7 @@
 """What lesson 38 records: leaks at three doses, audits of pages, an exam read up to eight times, optimised measures."""
 
 import numpy as np
+from tinyfrontier.beside.lesson_38.scorecard import DATA
 
 SETTINGS = {
     "seeds": [0, 1, 2, 3, 4],
@@ -51,7 +52,7 @@ def measure(lesson, *, seeds, walks, models, audits, exams, copies, exam, rounds
             for name, auc in lesson.detect(model, members, others, twin).items():
                 found["reading"].setdefault(name, {}).setdefault(str(times), []).append(round(float(auc), 4))
     print(found["reading"], flush=True)
-    for data in lesson.DATA:
+    for data in DATA:
         for seed in range(rounds):
             for count, picked in lesson.optimised(data, tries, seed).items():
                 row = found["optimised"].setdefault(data, {}).setdefault(str(count), {})
