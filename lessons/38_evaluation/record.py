@@ -15,7 +15,15 @@ SETTINGS = {
     "tries": [10, 100, 1000],
     "splits": 200,
 }
-QUICK = {"seeds": [0], "walks": 1, "models": ["line"], "audits": 1, "exams": 1, "copies": [1], "exam": 6}
+QUICK = {
+    "seeds": [0],
+    "walks": 1,
+    "models": ["neighbour", "forest", "line"],
+    "audits": 1,
+    "exams": 1,
+    "copies": [1],
+    "exam": 6,
+}
 QUICK |= {"rounds": 1, "tries": [3], "splits": 3}
 
 
