@@ -30,7 +30,13 @@ TRAINS = {
     "shapes": {1: "split_heads", 11: "cosine_similarity", 13: "patchify"},
     "gradients": {22: "burgers_residual", 9: "bradley_terry_loss"},
     "probability": {1: "attention", 15: "add_noise", 11: "nt_xent", 2: "bits_per_byte"},
-    "evaluation": {24: "spread_and_error", 5: "bootstrap_losses", 10: "pass_at_k", 23: "crps"},
+    "evaluation": {
+        24: "spread_and_error",
+        5: "bootstrap_losses",
+        10: "pass_at_k",
+        23: "crps",
+        38: "percentile_interval",
+    },
 }
 
 
