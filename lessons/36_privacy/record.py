@@ -83,10 +83,9 @@ def rivals_of(lesson, goals, tuning, models, nets, steps):
             if abs(path[at] - goal) <= 0.01 or steps < 10:
                 made = silent(lesson, family, at + 1)(cx, cy, among)
                 leak = round(lesson.asked(made, cx, cy, inside)[0], 4)
-                tried.setdefault(str(eps), {})[family] = [at + 1, path[at], leak]
+                tried.setdefault(str(eps), []).append([family, at + 1, path[at], leak])
     for eps, rows in tried.items():
-        family = min(rows, key=lambda name: rows[name][2])
-        rivals[eps] = [family, rows[family][0]]
+        rivals[eps] = min(rows, key=lambda row: row[-1])[:2]
     print(goals, tried, rivals, flush=True)
     return rivals, tried
 
